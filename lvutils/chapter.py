@@ -6,6 +6,7 @@ A chapter's second code cell calls :func:`begin`; everything else hangs on the :
 from __future__ import annotations
 
 import json
+import linecache
 import math
 import os
 import random
@@ -18,11 +19,11 @@ import numpy as np
 import torch
 
 from lvutils.data import Dataset
+from lvutils.files import write_json
 from lvutils.parameters import PROFILES, ParameterError, check_values, parse_parameters
 from lvutils.plot import use_style
 
 RESULTS_SCHEMA = 1
-EXACT_TOLERANCE = 1e-6  # relative; a closed form may move in its last digits between CPUs
 
 
 class RecordError(RuntimeError):
@@ -33,15 +34,12 @@ def begin(slug: str, namespace: Mapping[str, object]) -> Run:
     """Start a chapter: check its parameters, fix seeds and threads, set the plot style.
 
     slug: the chapter's name in the catalogue.
-    namespace: ``globals()`` of the notebook. The declarations are read from the cell that was run there (IPython keeps
-    its text in ``In``), so a name, type and range stand in one place only.
+    namespace: ``globals()`` of the notebook, which holds the values. Names, types and ranges are read from the text of
+    the parameters cell, so that they stand in one place only.
 
     Raises ParameterError, one line, for a parameter of the wrong type or out of range.
     """
-    declared = [source for source in namespace.get("In", []) if source.lstrip().startswith("profile: str")]
-    if not declared:
-        raise ParameterError("run the parameters cell (it starts with 'profile: str') before begin(...)")
-    parameters = parse_parameters(declared[-1])
+    parameters = parse_parameters(_declaration())
     values = check_values(parameters, {name: namespace[name] for name in parameters if name in namespace})
     return Run(slug, values)
 
@@ -83,7 +81,7 @@ class Run:
         return SimpleNamespace(**profiles[self.profile])
 
     def rng(self, *key: str | int) -> np.random.Generator:
-        """A NumPy generator of its own for each key, such as ``run.rng("digits", 3)``; different keys are independent."""
+        """A NumPy generator of its own for each key, ``run.rng("digits", 3)``; different keys are independent."""
         return np.random.default_rng(self._seed_sequence(key))
 
     def torch_rng(self, *key: str | int) -> torch.Generator:
@@ -160,11 +158,13 @@ class Run:
             )
 
 
-def write_json(path: Path, content: object) -> None:
-    """Write a JSON file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+def _declaration() -> str:
+    """The text of the parameters cell. IPython keeps the text of every cell that ran in Python's line cache."""
+    sources = ["".join(entry[2]) for entry in linecache.cache.values() if len(entry) == 4]
+    declared = [source for source in sources if source.lstrip().startswith("profile: str")]
+    if not declared:
+        raise ParameterError("run the parameters cell (it starts with 'profile: str') before begin(...)")
+    return declared[-1]
 
 
 def _stored_results(slug: str, params: Mapping[str, object]) -> dict | None:

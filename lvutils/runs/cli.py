@@ -1,0 +1,169 @@
+"""The command ``lvutils``: chapters from outside."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from lvutils.paths import ROOT
+from lvutils.runs import catalogue
+from lvutils.runs.errors import Misuse, RunFailed
+
+RUNS = ROOT / "runs"
+
+
+class _Group(click.Group):
+    """Commands whose errors are one line each: exit code 2 for misuse, 1 for a run that failed."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except Misuse as error:
+            click.echo(f"lvutils: {error}", err=True)
+            sys.exit(2)
+        except RunFailed as error:
+            click.echo(f"lvutils: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lvutils")
+def main():
+    """Chapters of "Latent Variables, Executed": list them, run them with other parameters, refresh and check them."""
+
+
+@main.command("list")
+@click.option("--all", "all_", is_flag=True, help="Also the planned chapters.")
+@click.argument("slug", required=False)
+def list_(all_: bool, slug: str | None):
+    """The chapters with their verdicts; with SLUG, one chapter's parameters."""
+    if slug:
+        _show_parameters(catalogue.find_written(slug))
+        return
+    from lvutils.runs.refresh import stored_results
+
+    for part in catalogue.parts():
+        papers = [p for p in catalogue.papers() if p.part == part.id and (all_ or p.notebook.is_file())]
+        if papers:
+            click.echo(f"\n{part.title}")
+        for paper in papers:
+            results = stored_results(paper.notebook)
+            verdicts = " ".join(f"{c['id']}:{c['verdict']}" for c in results["claims"]) if results else ""
+            state = "" if paper.notebook.is_file() else "(planned) "
+            click.echo(f"  {paper.slug:<32} {state}{paper.short}  {verdicts}".rstrip())
+
+
+@main.command()
+@click.argument("chapter", metavar="SLUG")
+@click.option("-p", "pairs", metavar="NAME=VALUE", multiple=True, help="A parameter; may be given again.")
+@click.option("--profile", help="Short for -p profile=...: quick, book or paper.")
+@click.option("--seed", help="Short for -p seed=...")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run; default runs/SLUG/HASH.")
+@click.option("--timeout", type=float, help="Seconds a cell may take; default by profile, none for paper.")
+@click.option("--force", is_flag=True, help="Run again where the run is there already.")
+def run(chapter, pairs, profile, seed, out, timeout, force):
+    """Run a chapter with other parameters, into a folder of its own. SLUG may be the path of a notebook."""
+    from lvutils.runs import run as runner
+    from lvutils.runs.notebook import shown
+
+    path = Path(chapter) if chapter.endswith(".ipynb") else catalogue.find_written(chapter).notebook
+    given = _pairs(pairs)
+    given |= {name: value for name, value in (("profile", profile), ("seed", seed)) if value is not None}
+    plan = runner.plan(path, given)
+    out = out or RUNS / path.stem / plan.name
+    if (out / "results.json").is_file() and not force:
+        import json
+
+        results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+        click.echo(f"this run is there already: {shown(out)} (--force repeats it)")
+    elif out.exists() and not (out / "results.json").is_file() and not (out.is_dir() and not any(out.iterdir())):
+        raise Misuse(f"{shown(out)} exists and is not a finished run; give another --out")
+    else:
+        results = runner.execute(plan, out, timeout=timeout, bar=sys.stderr.isatty())
+        click.echo(f"{path.stem}: done in {results['run']['seconds']:.0f} s, {shown(out)}")
+    for claim in results["claims"]:
+        click.echo(f"  {claim['id']} {claim['verdict']}: {claim['claim']}")
+
+
+@main.command()
+@click.argument("slugs", metavar="[SLUG]...", nargs=-1)
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
+def refresh(slugs, workers):
+    """Execute chapters under their stored parameters and five other seeds, and store outputs, results and tolerances."""
+    from lvutils.runs.refresh import refresh as refresh_
+
+    refresh_(_notebooks(slugs), workers, click.echo)
+
+
+@main.command()
+@click.argument("slugs", metavar="[SLUG]...", nargs=-1)
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
+def reproduce(slugs, workers):
+    """Execute chapters from scratch and report every verdict and figure that differs from the stored one."""
+    from lvutils.runs.refresh import reproduce as reproduce_
+
+    reproduce_(_notebooks(slugs), workers, click.echo)
+
+
+@main.command()
+@click.argument("slugs", metavar="[SLUG]...", nargs=-1)
+def lint(slugs):
+    """Hold chapters against the contract."""
+    from lvutils.runs.lint import lint_chapter
+
+    problems = [p for path in _notebooks(slugs) for p in lint_chapter(path)]
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        raise RunFailed(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
+    click.echo("no problems")
+
+
+@main.command()
+@click.argument("slug")
+def new(slug):
+    """Make a chapter's skeleton from the catalogue."""
+    from lvutils.runs.new import new_chapter
+    from lvutils.runs.notebook import shown
+
+    path = new_chapter(slug)
+    click.echo(f"{shown(path)}: fill in what says TODO, then run: lvutils refresh {slug}, lvutils lint {slug}")
+
+
+@main.command()
+def pages():
+    """Write the pages and the table of contents that are made from the catalogue and the stored results."""
+    from lvutils.runs.pages import write_pages
+
+    for path in write_pages():
+        click.echo(path)
+
+
+def _notebooks(slugs) -> list[Path]:
+    if slugs:
+        return [catalogue.find_written(slug).notebook for slug in dict.fromkeys(slugs)]
+    return [paper.notebook for paper in catalogue.written()]
+
+
+def _pairs(pairs) -> dict[str, str]:
+    given = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise Misuse(f"-p {pair!r}: expected NAME=VALUE")
+        given[name] = value
+    return given
+
+
+def _show_parameters(paper: catalogue.Paper) -> None:
+    from lvutils.runs.notebook import parameters_of, read_notebook
+
+    click.echo(f"{paper.slug}: {paper.short}\n{paper.title}\n")
+    for name, p in parameters_of(read_notebook(paper.notebook), paper.slug).items():
+        click.echo(f"  {name} = {p.default!r:<10} {p.meaning} ({p.expected})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Notebooks as files: reading, cleaning, hashing. Plain JSON, so that a bad call is answered before heavy imports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from lvutils.parameters import Parameter, ParameterError, parse_parameters
+from lvutils.paths import DATA, ROOT
+from lvutils.runs.errors import Misuse
+
+PARAMETERS_TAG = "parameters"
+
+
+def read_notebook(path: Path) -> dict:
+    """A notebook (format 4). Raises Misuse where the file is missing or is not one."""
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        if notebook["nbformat"] != 4 or not isinstance(notebook["cells"], list):
+            raise ValueError("not notebook format 4")
+        for cell in notebook["cells"]:
+            cell["source"] = "".join(cell["source"])
+            cell.setdefault("metadata", {})
+    except OSError as error:
+        raise Misuse(f"{shown(path)}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise Misuse(f"{shown(path)} is not a Jupyter notebook ({type(error).__name__}: {error})") from None
+    return notebook
+
+
+def code_cells(notebook: dict) -> Iterator[tuple[int, dict]]:
+    """Number in the notebook (from 1) and content of each code cell."""
+    for number, cell in enumerate(notebook["cells"], 1):
+        if cell["cell_type"] == "code":
+            yield number, cell
+
+
+def tags(cell: dict) -> list[str]:
+    """The tags of a cell."""
+    return cell["metadata"].get("tags", [])
+
+
+def parameters_of(notebook: dict, name: str) -> dict[str, Parameter]:
+    """The parameters that a notebook declares. ``name`` is used in messages. Raises Misuse where they are not readable."""
+    tagged = [cell for _, cell in code_cells(notebook) if PARAMETERS_TAG in tags(cell)]
+    if len(tagged) != 1:
+        raise Misuse(f"{name}: expected one cell tagged 'parameters', found {len(tagged)}")
+    try:
+        return parse_parameters(tagged[0]["source"])
+    except (ParameterError, SyntaxError) as error:
+        raise Misuse(f"{name}: {error}") from None
+
+
+def code_hash(notebook: dict) -> str:
+    """SHA-256 of the code cells' text: what a result depends on, and what prose and outputs do not touch."""
+    digest = hashlib.sha256()
+    for _, cell in code_cells(notebook):
+        digest.update(cell["source"].encode() + b"\0")
+    return digest.hexdigest()
+
+
+def run_hash(notebook: dict, parameters: dict) -> str:
+    """What a run is named by: the hash of the chapter's code, the package's library wing, the data and the parameters."""
+    digest = hashlib.sha256(code_hash(notebook).encode())
+    files = [*sorted((ROOT / "lvutils").glob("*.py")), DATA / "registry.yml"]
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    digest.update(json.dumps(parameters, sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def clean(notebook: dict) -> dict:
+    """The notebook as it is stored: counts 1..n, no timings, no machine's traces, no progress bars, text joined."""
+    notebook["metadata"] = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
+    for count, (_, cell) in enumerate(code_cells(notebook), 1):
+        cell["execution_count"] = count
+        outputs = [o for o in cell["outputs"] if not (o["output_type"] == "stream" and o["name"] == "stderr")]
+        cell["outputs"] = _join_streams(outputs)
+        for output in cell["outputs"]:
+            output.pop("metadata", None) if output["output_type"] == "stream" else output.update(metadata={})
+            if "execution_count" in output:
+                output["execution_count"] = count
+    for cell in notebook["cells"]:
+        cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k in ("tags", "mystnb")}
+        if not cell["metadata"].get("tags", True):
+            del cell["metadata"]["tags"]
+    return notebook
+
+
+def dump(notebook: dict) -> str:
+    """The notebook's text, in the form that Jupyter itself writes (so that a save in JupyterLab changes nothing else)."""
+    stored = json.loads(json.dumps(notebook))
+    for cell in stored["cells"]:
+        cell["source"] = cell["source"].splitlines(keepends=True)
+        for output in cell.get("outputs", []):
+            if "text" in output:
+                output["text"] = "".join(output["text"]).splitlines(keepends=True)
+            for mime, value in output.get("data", {}).items():
+                if mime.startswith("text/") and isinstance(value, str):
+                    output["data"][mime] = value.splitlines(keepends=True)
+    return json.dumps(stored, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def shown(path: Path) -> str:
+    """A path for a message: relative to the project where it lies inside."""
+    try:
+        return str(Path(path).resolve().relative_to(ROOT))
+    except ValueError:
+        return str(path)
+
+
+def _join_streams(outputs: list[dict]) -> list[dict]:
+    joined: list[dict] = []
+    for output in outputs:
+        if output["output_type"] == "stream":
+            output["text"] = "".join(output["text"])
+            if joined and joined[-1]["output_type"] == "stream":
+                joined[-1]["text"] += output["text"]
+                continue
+        joined.append(output)
+    return joined

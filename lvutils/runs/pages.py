@@ -1,0 +1,233 @@
+"""Pages made from the catalogue and the stored results: table of contents, gallery, scoreboard, status."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections import Counter
+from pathlib import Path
+
+from lvutils.files import write_text
+from lvutils.paths import BOOK, ROOT
+from lvutils.runs import catalogue
+from lvutils.runs.catalogue import Paper
+from lvutils.runs.notebook import code_cells, read_notebook, shown
+from lvutils.runs.refresh import stored_results
+
+THUMBNAILS = BOOK / "_static" / "thumbnails"
+THUMBNAIL_WIDTH = 480
+VERDICT_ORDER = ("holds", "direction holds", "inconclusive", "fails here", "untested")
+
+FRONT = ("how-to-read", "how-to-run", "how-to-rerun", "gallery", "scoreboard")
+BACK = ("notation", "glossary", "status", "contribute", "api", "bibliography")
+
+
+def write_pages() -> list[str]:
+    """Write the generated pages where their content changed; the paths written."""
+    pages = {
+        ROOT / "_toc.yml": toc(),
+        BOOK / "gallery.md": gallery(),
+        BOOK / "scoreboard.md": scoreboard(),
+        BOOK / "status.md": status(),
+    }
+    changed = [path for path, text in pages.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    for path in changed:
+        write_text(path, pages[path])
+    return [shown(path) for path in changed + _write_thumbnails()]
+
+
+def toc() -> str:
+    """The book's table of contents: the written chapters by part, between the front and the back pages."""
+    lines = [
+        "# Made by `lvutils pages` from book/papers.yml; tests/test_catalogue.py holds it against it.",
+        "format: jb-book",
+        "root: book/intro",
+        "parts:",
+        "- caption: Using the book",
+        "  chapters:",
+        *(f"  - file: book/{page}" for page in FRONT),
+    ]
+    for part in catalogue.parts():
+        chapters = [p for p in catalogue.written() if p.part == part.id]
+        if chapters:
+            lines += [f"- caption: {part.title}", "  numbered: true", "  chapters:"]
+            lines += [f"  - file: notebooks/{p.part}/{p.slug}" for p in chapters]
+    lines += ["- caption: Reference", "  chapters:", *(f"  - file: book/{page}" for page in BACK)]
+    return "\n".join(lines) + "\n"
+
+
+def gallery() -> str:
+    """A card a paper, with the chapter's picture, filterable by part and keyword; planned chapters greyed."""
+    all_papers = catalogue.papers()
+    keywords = Counter(k for p in all_papers for k in p.keywords)
+    part_options = "".join(f'<option value="{p.id}">{_(p.title)}</option>' for p in catalogue.parts())
+    keyword_options = "".join(f'<option value="{_(k)}">{_(k)} ({n})</option>' for k, n in sorted(keywords.items()))
+    cards = "\n".join(_card(p) for p in sorted(all_papers, key=lambda p: not p.notebook.is_file()))
+    n = len(catalogue.written())
+    return f"""# Gallery
+
+{len(all_papers)} papers, {n} chapter{"s" if n != 1 else ""} written. A picture opens its chapter. Grey cards are planned chapters, with a link to the paper.
+
+```{{raw}} html
+<form class="lv-filter" role="search" aria-label="Filter the gallery" onsubmit="return false">
+<label>Part <select data-filter="part"><option value="">all</option>{part_options}</select></label>
+<label>Keyword <select data-filter="keywords"><option value="">all</option>{keyword_options}</select></label>
+<label>State <select data-filter="state"><option value="">all</option><option>written</option><option>planned</option></select></label>
+<label>Text <input type="text" data-filter="text" placeholder="title, author"></label>
+<output aria-live="polite"></output>
+</form>
+<div class="lv-gallery" data-filterable>
+{cards}
+</div>
+```
+"""
+
+
+def scoreboard() -> str:
+    """Every claim of every chapter."""
+    rows, counts = [], Counter()
+    for paper in catalogue.written():
+        results = stored_results(paper.notebook)
+        for claim in results["claims"] if results else []:
+            counts[claim["verdict"]] += 1
+            rows.append(_claim_row(paper, claim))
+    total = sum(counts.values())
+    bar = "".join(
+        f'<span class="lv-{v.replace(" ", "-")}" style="flex-grow:{counts[v]}" title="{counts[v]} {v}">{counts[v]} {v}</span>'
+        for v in VERDICT_ORDER
+        if counts[v]
+    )
+    verdicts = "".join(f"<option>{v}</option>" for v in VERDICT_ORDER if counts[v])
+    part_options = "".join(
+        f'<option value="{p.id}">{_(p.title)}</option>'
+        for p in catalogue.parts()
+        if any(w.part == p.id for w in catalogue.written())
+    )
+    return f"""# Scoreboard
+
+Every claim of every chapter, with the paper's figure, ours and the verdict. {total} claims of {len(catalogue.written())} chapters so far.
+What the words mean, and how a verdict is reached, stands in {{doc}}`how-to-read`. The column *seeds* says how many of the chapter's
+runs, each under another seed, came to the same verdict.
+
+```{{raw}} html
+<div class="lv-bar" role="img" aria-label="Verdicts: {", ".join(f"{counts[v]} {v}" for v in VERDICT_ORDER if counts[v])}">{bar}</div>
+<form class="lv-filter" aria-label="Filter the scoreboard" onsubmit="return false">
+<label>Verdict <select data-filter="verdict"><option value="">all</option>{verdicts}</select></label>
+<label>Part <select data-filter="part"><option value="">all</option>{part_options}</select></label>
+<label>Text <input type="text" data-filter="text" placeholder="claim, chapter"></label>
+<output aria-live="polite"></output>
+</form>
+<div class="lv-scroll" tabindex="0" role="region" aria-label="All claims">
+<table class="lv-scorecard lv-scoreboard">
+<thead><tr><th>Chapter</th><th>Claim</th><th>The paper</th><th>Here, with 95&nbsp;% interval</th><th>Verdict</th><th>Seeds</th></tr></thead>
+<tbody data-filterable>
+{chr(10).join(rows)}
+</tbody></table></div>
+```
+"""
+
+
+def status() -> str:
+    """What each chapter's stored run took and was made with."""
+    rows, machines = [], Counter()
+    for paper in catalogue.written():
+        results = stored_results(paper.notebook)
+        if not results:
+            continue
+        run = results["run"]
+        machines[json.dumps(run["versions"])] += 1
+        rows.append(
+            f"| {{doc}}`{paper.short} <../notebooks/{paper.part}/{paper.slug}>` | {run['date']} | {run['seconds']:.0f} s "
+            f"| {run['memory_mib']} MiB | {len(results['figures'])} | {len(results['claims'])} |"
+        )
+    versions = [", ".join(f"{k} {v}" for k, v in json.loads(text).items()) for text in machines]
+    return f"""# Status
+
+What each chapter's stored outputs took to make, under the `book` profile with one thread, start of the kernel included. The figures recorded
+are held against each fresh run within their tolerances.
+
+| chapter | last refresh | time | peak memory | figures | claims |
+| --- | --- | --- | --- | --- | --- |
+{chr(10).join(rows)}
+
+Made with {"; ".join(versions) or "nothing yet"}.
+"""
+
+
+def chips(results: dict) -> str:
+    """The verdicts of a chapter as a row of chips, each a link to the scorecard."""
+    return " ".join(
+        f'<a class="lv-chip lv-{c["verdict"].replace(" ", "-")}" href="#does-the-claim-hold" title="{_(c["claim"])}">'
+        f"{c['id']} {c['verdict']}</a>"
+        for c in results["claims"]
+    )
+
+
+def _card(paper: Paper) -> str:
+    written = paper.notebook.is_file()
+    authors = paper.authors[0] + (" and others" if len(paper.authors) > 2 else f" and {paper.authors[1]}" if len(paper.authors) == 2 else "")
+    href = f"../notebooks/{paper.part}/{paper.slug}.html" if written else paper.link
+    picture = (
+        f'<img src="../_static/thumbnails/{paper.slug}.png" alt="" loading="lazy">'
+        if written and (THUMBNAILS / f"{paper.slug}.png").is_file() or written
+        else '<div class="lv-nopicture" aria-hidden="true">planned</div>'
+    )
+    title = f'<a href="{href}">{_(paper.short)}</a>' if href else _(paper.short)
+    text = " ".join([paper.short, paper.title, *paper.authors]).lower()
+    part = next(p for p in catalogue.parts() if p.id == paper.part)
+    return (
+        f'<article class="lv-card{"" if written else " lv-planned"}" data-part="{paper.part}" data-keywords="{_("|".join(paper.keywords))}" '
+        f'data-state="{"written" if written else "planned"}" data-text="{_(text)}">{picture}'
+        f'<div class="lv-card-body"><p class="lv-part">{_(part.title)}</p><h3>{title}</h3>'
+        f'<p class="lv-citation">{_(authors)}, <cite>{_(paper.title)}</cite>, {_(paper.venue)}</p>'
+        f'<p class="lv-keywords">{" ".join(f"<span>{_(k)}</span>" for k in paper.keywords)}</p></div></article>'
+    )
+
+
+def _claim_row(paper: Paper, claim: dict) -> str:
+    href = f"../notebooks/{paper.part}/{paper.slug}.html"
+    measured = "<br>".join(f"{_(name)} {_(value)}".strip() for name, value in claim["shown"].items())
+    seeds = sum(claim["over_seeds"].values())
+    note = _(claim["reason"] or claim["why"])
+    return (
+        f'<tr data-part="{paper.part}" data-verdict="{claim["verdict"]}" data-text="{_((paper.short + " " + claim["claim"]).lower())}">'
+        f'<td><a href="{href}">{_(paper.short)}</a></td>'
+        f'<td><strong>{claim["id"]}</strong> {_(claim["claim"])}<br><small>Rule: {_(claim["rule"])}</small></td>'
+        f"<td>{_(claim['paper'])} <em>({_(claim['source'])})</em></td><td>{measured}</td>"
+        f'<td><a class="lv-chip lv-{claim["verdict"].replace(" ", "-")}" href="{href}#does-the-claim-hold">{claim["verdict"]}</a>'
+        f"{f'<br><small>{note}</small>' if note else ''}</td>"
+        f"<td>{claim['over_seeds'].get(claim['verdict'], 0)} of {seeds}</td></tr>"
+    )
+
+
+def _write_thumbnails() -> list[Path]:
+    """The first picture of each chapter, scaled down; written where it changed."""
+    from PIL import Image
+
+    written = []
+    THUMBNAILS.mkdir(parents=True, exist_ok=True)
+    for paper in catalogue.written():
+        pictures = (
+            o["data"]["image/png"]
+            for _, cell in code_cells(read_notebook(paper.notebook))
+            for o in cell["outputs"]
+            if "image/png" in o.get("data", {})
+        )
+        first = next(pictures, None)
+        if first is None:
+            continue
+        image = Image.open(io.BytesIO(base64.b64decode("".join(first)))).convert("RGB")
+        image.thumbnail((THUMBNAIL_WIDTH, THUMBNAIL_WIDTH))
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", optimize=True)
+        path = THUMBNAILS / f"{paper.slug}.png"
+        if not path.is_file() or path.read_bytes() != buffer.getvalue():
+            path.write_bytes(buffer.getvalue())
+            written.append(path)
+    return written
+
+
+def _(text: str) -> str:
+    return html.escape(text)

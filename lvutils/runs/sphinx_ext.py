@@ -1,0 +1,44 @@
+"""What the book's build adds to the chapters: verdicts and cost at their head, mathematics in docstrings."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from lvutils.runs import catalogue
+from lvutils.runs.pages import chips
+from lvutils.runs.refresh import results_path, stored_results
+
+
+def setup(app):
+    """Register with Sphinx (named in ``_config.yml``)."""
+    app.connect("source-read", _add_glance)
+    app.connect("autodoc-process-docstring", _dollar_math)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _add_glance(app, docname: str, source: list[str]) -> None:
+    """Under the paper card: the verdicts, what a run costs and how to rerun it, from the stored results."""
+    slug = docname.rsplit("/", 1)[-1]
+    if not docname.startswith("notebooks/") or slug not in {p.slug for p in catalogue.written()}:
+        return
+    paper = catalogue.find(slug)
+    app.env.note_dependency(str(results_path(paper.notebook)), docname=docname)
+    results = stored_results(paper.notebook)
+    if results is None:
+        return
+    run = results["run"]
+    glance = (
+        f'\n\n```{{raw}} html\n<p class="lv-glance"><span>Verdicts</span> {chips(results)}</p>\n'
+        f'<p class="lv-glance"><span>Runs in</span> {run["seconds"]:.0f} s and {run["memory_mib"] / 1024:.1f} GiB on one core · '
+        f"<span>Rerun</span> <code>lvutils run {slug}</code></p>\n```\n"
+    )
+    notebook = json.loads(source[0])
+    first = notebook["cells"][0]
+    first["source"] = "".join(first["source"]).replace(paper.card(), paper.card() + glance, 1)
+    source[0] = json.dumps(notebook)
+
+
+def _dollar_math(app, what, name, obj, options, lines: list[str]) -> None:
+    """Docstrings write mathematics between dollars, as the notebooks do."""
+    lines[:] = [re.sub(r"\$([^$]+)\$", r":math:`\1`", line) for line in lines]

@@ -1,0 +1,100 @@
+"""Bad input: one clear line, exit code 2, nothing written, nothing heavy imported first."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import lvutils, make_notebook
+
+from lvutils.runs import catalogue
+from lvutils.runs.notebook import dump
+
+
+def tree(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-p", "shfit=1"], "unknown parameter shfit; did you mean shift?"),
+        (["-p", "shift=nine"], "parameter shift is 'nine', expected a float from -5 to 5"),
+        (["-p", "shift=9"], "parameter shift is 9, expected a float from -5 to 5"),
+        (["-p", "shift=nan"], "parameter shift is nan, expected a float from -5 to 5"),
+        (["-p", "n_draws=2.5"], "parameter n_draws is 2.5, expected an int from 2 to 1000"),
+        (["-p", "shift"], "-p 'shift': expected NAME=VALUE"),
+        (["--profile", "bok"], "parameter profile is 'bok', expected one of quick, book, paper"),
+        (["--seed", "-1"], "parameter seed is -1, expected an int from 0 to 1e+06"),
+        (["-p", "data=no-such.csv"], "parameter data is 'no-such.csv', expected one of iris, or the path of a file"),
+        (["--out", "/dev/null/x/y"], "cannot write to /dev/null/x: Not a directory"),
+    ],
+)
+def test_a_bad_call_is_one_line_and_leaves_nothing(mini, tmp_path, arguments, said):
+    before = tree(tmp_path)
+    out = [] if "--out" in arguments else ["--out", tmp_path / "out"]
+    done = lvutils("run", mini, *arguments, *out)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("not json", "is not a Jupyter notebook"),
+        ("{}", "is not a Jupyter notebook (KeyError: 'nbformat')"),
+        ('{"nbformat": 3, "cells": []}', "not notebook format 4"),
+        ('{"nbformat": 4, "cells": 7}', "is not a Jupyter notebook"),
+        (dump(make_notebook(("1 + 1", []))), "expected one cell tagged 'parameters', found 0"),
+        (dump(make_notebook(("beta = 1", ["parameters"]))), "expected 'name: type = literal  # meaning; range'"),
+    ],
+)
+def test_a_file_that_is_no_chapter_is_refused(tmp_path, text, said):
+    path = tmp_path / "broken.ipynb"
+    path.write_text(text)
+    done = lvutils("run", path, "--out", tmp_path / "out")
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+    assert said in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_notebook_and_an_unknown_chapter_are_named(tmp_path):
+    done = lvutils("run", tmp_path / "no.ipynb")
+    assert (done.returncode, done.stderr.endswith("no.ipynb: No such file or directory\n")) == (2, True)
+    done = lvutils("run", "posterior-colapse")
+    assert done.returncode == 2
+    assert done.stderr == "lvutils: unknown chapter 'posterior-colapse'; did you mean posterior-collapse?\n"
+    done = lvutils("lint", "zzz")
+    assert (done.returncode, done.stderr) == (2, "lvutils: unknown chapter 'zzz'; see: lvutils list --all\n")
+
+
+def test_a_planned_chapter_says_so():
+    planned = next(p for p in catalogue.papers() if not p.notebook.is_file())
+    done = lvutils("run", planned.slug)
+    assert (done.returncode, "is planned but not written yet" in done.stderr) == (2, True)
+
+
+def test_an_occupied_folder_is_left_alone(mini, tmp_path):
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "thesis.txt").write_text("dear")
+    for force in ([], ["--force"]):
+        done = lvutils("run", mini, "--out", out, *force)
+        assert (done.returncode, "is not a finished run" in done.stderr) == (2, True)
+    assert tree(out) == {out / "thesis.txt": b"dear"}
+
+
+def test_new_does_not_overwrite_a_chapter():
+    written = catalogue.written()[0]
+    before = written.notebook.read_bytes()
+    done = lvutils("new", written.slug)
+    assert (done.returncode, "exists; nothing was written" in done.stderr) == (2, True)
+    assert written.notebook.read_bytes() == before
+
+
+def test_a_bad_call_is_answered_before_heavy_imports():
+    code = "import sys; from lvutils.runs import cli, run; print(*sys.modules)"
+    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split())
+    assert "lvutils.runs.run" in loaded
+    assert not loaded & {"torch", "numpy", "papermill", "nbclient", "nbformat", "pandas", "matplotlib", "sklearn"}

@@ -1,0 +1,76 @@
+"""Runs: what a finished one leaves, and what a failed one does."""
+
+from conftest import lvutils, read_json
+
+from lvutils.runs.run import plan
+
+
+def test_a_run_leaves_a_notebook_and_results_and_never_touches_its_source(mini, tmp_path):
+    source = mini.read_bytes()
+    out = tmp_path / "out"
+    done = lvutils("run", mini, "-p", "shift=-2", "--profile", "quick", "--seed", "7", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "C1 fails here" in done.stdout
+    assert mini.read_bytes() == source
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["chapters", "out"]
+    results = read_json(out / "results.json")
+    assert results["parameters"] == {
+        "profile": "quick",
+        "seed": 7,
+        "shift": -2.0,
+        "n_draws": 50,
+        "trouble": "none",
+        "data": "iris",
+    }
+    assert results["figures"]["closed_form"]["value"] == -4.0
+    assert [c["verdict"] for c in results["claims"]] == ["fails here"] * 3
+    assert len(results["code"]) == 64
+    assert results["run"]["memory_mib"] > 50
+    injected = [c for c in read_json(out / "chapter.ipynb")["cells"] if "injected-parameters" in c["metadata"]["tags"]]
+    assert "shift = -2.0" in "".join(injected[0]["source"])
+
+    again = lvutils("run", mini, "-p", "shift=-2", "--profile", "quick", "--seed", "7", "--out", out)
+    assert (again.returncode, "is there already" in again.stdout, "C1 fails here" in again.stdout) == (0, True, True)
+
+
+def test_a_failed_run_keeps_its_notebook_and_says_where_it_failed(mini, tmp_path):
+    done = lvutils("run", mini, "-p", "trouble=raise", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "cell 4 failed: ValueError: planned; the notebook up to there is" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+    kept = read_json(tmp_path / "out.failed" / "chapter.ipynb")
+    assert any(o["output_type"] == "error" for c in kept["cells"] for o in c.get("outputs", []))
+
+
+def test_a_kernel_that_dies_is_one_line(mini, tmp_path):
+    done = lvutils("run", mini, "-p", "trouble=die", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "mini: the kernel died (out of memory, or killed)" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cell_that_hangs_is_stopped(mini, tmp_path):
+    done = lvutils("run", mini, "-p", "trouble=hang", "--timeout", "20", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "mini: a cell took longer than 20 s" in done.stderr
+
+
+def test_a_readers_table_is_found_from_where_the_command_is_called(mini, tmp_path):
+    (tmp_path / "mine.csv").write_text("a,b,label\n1,2,x\n3,4,y\n")
+    done = lvutils("run", mini, "-p", "data=mine.csv", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert list(read_json(tmp_path / "out" / "results.json")["data"]) == ["mine"]
+
+    (tmp_path / "bad.csv").write_text("a,b,label\n1,2,x\n3,four,y\n")
+    done = lvutils("run", mini, "-p", "data=bad.csv", "--out", "out2", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "DataError: bad.csv: line 3, column 'b' is 'four', expected a finite number" in done.stderr
+
+
+def test_the_name_of_a_run_hangs_on_code_and_parameters(mini):
+    name = plan(mini, {}).name
+    assert plan(mini, {"shift": "1"}).name == name
+    assert plan(mini, {"shift": "2"}).name != name
+    mini.write_text(mini.read_text().replace("bound in ((1, 0.0)", "bound in ((1, 0.5)"))
+    assert plan(mini, {}).name != name

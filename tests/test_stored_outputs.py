@@ -1,0 +1,137 @@
+"""Stored outputs: how they are made, and that nbval with recorded figures turns red when it must and only then."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import read_json
+
+from lvutils.runs import refresh as refreshing
+from lvutils.runs.notebook import dump, read_notebook
+from lvutils.runs.refresh import differences, refresh, reproduce, tolerance
+
+
+def test_refresh_stores_clean_outputs_with_tolerances(stored_mini):
+    text = stored_mini.read_text()
+    notebook = read_notebook(stored_mini)
+    assert [c["execution_count"] for c in notebook["cells"]] == [1, 2, 3, 4, 5]
+    assert [c["id"] for c in notebook["cells"]] == [f"cell{k}" for k in range(5)]
+    assert not re.search(r"papermill|start_time|20\d\d-\d\d-\d\d|/tmp/|stderr", text)
+    results = read_json(stored_mini.with_suffix(".results.json"))
+    figures = results["figures"]
+    assert figures["closed_form"]["tolerance"] == pytest.approx(2e-6)
+    assert 0.1 < figures["mean"]["tolerance"] < 2  # the spread of a mean of 50 standard normals is 0.14
+    assert results["claims"][0]["over_seeds"] == {"holds": 6}
+    assert dump(read_notebook(stored_mini)) == text
+
+
+def test_the_same_seed_gives_identical_records(stored_mini, tmp_path):
+    copy = shutil.copy(stored_mini, tmp_path)
+    shutil.copy(stored_mini.with_suffix(".results.json"), tmp_path)
+    reports = []
+    reproduce([type(stored_mini)(copy)], workers=1, report=reports.append)
+    assert reports == ["mini:\n  all verdicts and figures are equal to the stored ones"]
+
+
+def test_tolerance_is_a_prediction_interval_of_a_difference():
+    assert tolerance([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], exact=False) == pytest.approx(
+        2.570582 * 1.870829 * 2**0.5, rel=1e-5
+    )
+    assert tolerance([3.0, 9.0], exact=True) == pytest.approx(3e-6)
+    assert tolerance([0.5] * 6, exact=False) == pytest.approx(1e-6)
+
+
+def test_differences_name_verdicts_figures_and_data(stored_mini):
+    stored = read_json(stored_mini.with_suffix(".results.json"))
+    fresh = json.loads(json.dumps(stored))
+    assert differences(stored, fresh) == []
+    fresh["claims"][1]["verdict"] = "fails here"
+    fresh["figures"]["closed_form"]["value"] += 1
+    fresh["figures"]["mean"]["value"] += 1e-9
+    fresh["data"]["iris"] = "0"
+    lines = differences(stored, fresh)
+    assert lines[0] == "verdict C2: stored holds, now fails here"
+    assert lines[1].startswith("data: ")
+    assert lines[2].startswith("OUTSIDE tolerance 2e-06: closed_form stored 2, now 3")
+    assert lines[3].startswith("within tolerance")
+
+
+def test_a_chapter_that_fails_keeps_its_stored_files(stored_mini, tmp_path, monkeypatch):
+    path = tmp_path / "mini.ipynb"
+    shutil.copy(stored_mini, path)
+    shutil.copy(stored_mini.with_suffix(".results.json"), tmp_path)
+    path.write_text(path.read_text().replace('trouble: str = \\"none\\"', 'trouble: str = \\"raise\\"'))
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    monkeypatch.setattr(refreshing, "OTHER_SEEDS", 0)
+    with pytest.raises(refreshing.RunFailed, match="seed 0 of mini: cell 4 failed: ValueError: planned"):
+        refresh([path], workers=1, report=print)
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def change(folder, stored, source=None, results=None, notebook=None):
+    """A copy of the stored chapter with one thing changed."""
+    folder.mkdir()
+    text = stored.read_text()
+    for old, new in source or []:
+        assert old in text
+        text = text.replace(old, new)
+    record = read_json(stored.with_suffix(".results.json"))
+    if results:
+        results(record)
+    content = json.loads(text)
+    if notebook:
+        notebook(content)
+    (folder / "mini.ipynb").write_text(json.dumps(content))
+    (folder / "mini.results.json").write_text(json.dumps(record))
+
+
+def test_nbval_is_red_when_it_must_be_and_only_then(stored_mini, tmp_path):
+    """Six copies of one chapter, run as the test run does; each must end as its name says."""
+
+    def number(results):
+        results["figures"]["mean"]["value"] += 3 * results["figures"]["mean"]["tolerance"]
+
+    def near_number(results):
+        results["figures"]["mean"]["value"] += 0.5 * results["figures"]["mean"]["tolerance"]
+
+    def verdict_text(notebook):
+        output = notebook["cells"][4]["outputs"][0]
+        output["text"] = [line.replace("C1 holds", "C1 inconclusive") for line in output["text"]]
+
+    def verdict_record(results):
+        results["claims"][0]["verdict"] = "inconclusive"
+
+    def fingerprint(results):
+        results["data"]["iris"] = "0" * 64
+
+    def prose(notebook):
+        note = {"cell_type": "markdown", "id": "note", "metadata": {}, "source": ["A remark."]}
+        notebook["cells"].insert(1, note)
+
+    change(tmp_path / "red-number", stored_mini, results=number)
+    change(tmp_path / "red-verdict-text", stored_mini, notebook=verdict_text)
+    change(tmp_path / "red-verdict-record", stored_mini, results=verdict_record)
+    change(tmp_path / "red-data", stored_mini, results=fingerprint)
+    change(tmp_path / "green-unchanged", stored_mini)
+    change(tmp_path / "green-harmless", stored_mini, results=near_number, notebook=prose)
+    change(tmp_path / "green-other-parameters", stored_mini, source=[("n_draws: int = 50", "n_draws: int = 51")])
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", ".", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
+        + ["-n", "2", "--dist", "loadfile", "-rA", "--rootdir", str(tmp_path), "-c", os.devnull],
+        cwd=tmp_path,
+        env={**os.environ, "LVUTILS_CHECK": "1", "LVUTILS_QUIET": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    failed = set(re.findall(r"^FAILED ([\w-]+)/mini", done.stdout, re.MULTILINE))
+    assert failed == {"red-number", "red-verdict-text", "red-verdict-record", "red-data"}, done.stdout[-3000:]
+    passed = set(re.findall(r"^PASSED ([\w-]+)/mini", done.stdout, re.MULTILINE))
+    assert {"green-unchanged", "green-harmless", "green-other-parameters"} <= passed
+    for message in ("figure mean is", "data {'iris'", "verdicts {'C1': 'holds'"):
+        assert message in done.stdout
