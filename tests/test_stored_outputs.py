@@ -1,6 +1,7 @@
 """Stored outputs: how they are made, and that nbval with recorded figures turns red when it must and only then."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -118,11 +119,9 @@ def test_nbval_is_red_when_it_must_be_and_only_then(stored_mini, tmp_path):
     change(tmp_path / "green-unchanged", stored_mini)
     change(tmp_path / "green-harmless", stored_mini, results=near_number, notebook=prose)
     change(tmp_path / "green-other-parameters", stored_mini, source=[("n_draws: int = 50", "n_draws: int = 51")])
-    import os
-
+    options = "--nbval-lax --nbval-current-env -p no:cacheprovider -n 2 --dist loadfile -rA"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", ".", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
-        + ["-n", "2", "--dist", "loadfile", "-rA", "--rootdir", str(tmp_path), "-c", os.devnull],
+        [sys.executable, "-m", "pytest", ".", *options.split(), "--rootdir", str(tmp_path), "-c", os.devnull],
         cwd=tmp_path,
         env={**os.environ, "LVUTILS_CHECK": "1", "LVUTILS_QUIET": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What the book's build adds to the chapters: verdicts and cost at their head, mathematics in docstrings."""
+"""What the book's build adds to the chapters: verdicts and cost at their head, readable docstrings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lvutils.runs.refresh import results_path, stored_results
 def setup(app):
     """Register with Sphinx (named in ``_config.yml``)."""
     app.connect("source-read", _add_glance)
-    app.connect("autodoc-process-docstring", _dollar_math)
+    app.connect("autodoc-process-docstring", _readable)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -23,7 +23,7 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
     if not docname.startswith("notebooks/") or slug not in {p.slug for p in catalogue.written()}:
         return
     paper = catalogue.find(slug)
-    app.env.note_dependency(str(results_path(paper.notebook)), docname=docname)
+    app.env.note_dependency(str(results_path(paper.notebook)))
     results = stored_results(paper.notebook)
     if results is None:
         return
@@ -39,6 +39,13 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
     source[0] = json.dumps(notebook)
 
 
-def _dollar_math(app, what, name, obj, options, lines: list[str]) -> None:
-    """Docstrings write mathematics between dollars, as the notebooks do."""
-    lines[:] = [re.sub(r"\$([^$]+)\$", r":math:`\1`", line) for line in lines]
+def _readable(app, what, name, obj, options, lines: list[str]) -> None:
+    """Docstrings as pages: mathematics between dollars, as in the notebooks, and a paragraph an argument."""
+    readable = []
+    for line in lines:
+        line = re.sub(r"\$([^$]+)\$", r":math:`\1`", line)
+        if argument := re.match(r"([a-z_]+(?:, [a-z_]+)*): ", line):
+            readable.append("")
+            line = f"**{argument[1]}**: {line[argument.end() :]}"
+        readable.append(line)
+    lines[:] = readable

@@ -1,0 +1,132 @@
+"""The built book: reads offline, no broken links, alt texts everywhere, every claim on the scoreboard."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from lvutils.paths import ROOT
+from lvutils.runs import catalogue
+from lvutils.runs.refresh import stored_results
+
+HTML = ROOT / "_build" / "html"
+LOADING = {  # what a browser fetches by itself
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "audio": "src",
+    "embed": "src",
+    "object": "data",
+}
+LOADING_RELS = {"stylesheet", "icon", "shortcut icon", "preload", "prefetch", "preconnect", "dns-prefetch", "manifest"}
+
+
+class Page(HTMLParser):
+    """What a page loads, links to, and can be linked at."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.ids: set[str] = set()
+        self.images: list[dict] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        a = dict(attributes)
+        if "id" in a:
+            self.ids.add(a["id"])
+        if a.get(LOADING.get(tag, "")):
+            self.loads.append(a[LOADING[tag]])
+        if tag == "link" and (a.get("rel") or "").lower() in LOADING_RELS:
+            self.loads.append(a["href"])
+        if tag == "a" and a.get("href"):
+            self.links.append(a["href"])
+        if tag == "img":
+            self.images.append(a)
+
+
+@cache
+def pages() -> dict[Path, Page]:
+    assert (HTML / "index.html").is_file(), "the book is not built; run: make book"
+    return {path: Page(path) for path in HTML.rglob("*.html") if "_static" not in path.parts}
+
+
+def test_no_page_loads_anything_from_outside():
+    outside = [(p.name, u) for p, page in pages().items() for u in page.loads if urlsplit(u).netloc]
+    assert outside == []
+
+
+def test_no_stylesheet_loads_anything_from_outside():
+    for path in HTML.rglob("*.css"):
+        found = re.findall(r"""(?:@import\s+|url\()\s*["']?(?:https?:)?//[^)"']+""", path.read_text(errors="replace"))
+        assert found == [], path
+
+
+def test_no_inline_script_or_style_names_a_server():
+    """Links are fine, and names of XML schemas; a page's own scripts and styles must not reach out."""
+    for path in pages():
+        text = path.read_text(encoding="utf-8")
+        for kind, block in re.findall(r"<(script|style)\b[^>]*>(.*?)</\1>", text, re.DOTALL):
+            assert not re.search(r"(?:https?:)?//(?!www\.w3\.org)[\w-]+\.\w+", block), (path.name, kind, block[:200])
+
+
+def test_every_link_inside_the_book_resolves():
+    broken = []
+    for path, page in pages().items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if not target.is_file() or (parts.fragment and target in pages() and not _has(target, parts.fragment)):
+                broken.append((str(path.relative_to(HTML)), link))
+    assert broken == []
+
+
+def _has(target: Path, fragment: str) -> bool:
+    return fragment in pages()[target].ids or unquote(fragment) in pages()[target].ids
+
+
+def test_every_picture_of_a_chapter_has_an_alternative_text():
+    for paper in catalogue.written():
+        page = pages()[HTML / "notebooks" / paper.part / f"{paper.slug}.html"]
+        pictures = [i for i in page.images if "_images/" in i["src"]]
+        assert pictures, paper.slug
+        for picture in pictures:
+            assert len(picture.get("alt") or "") >= 40, (paper.slug, picture["src"])
+
+
+def test_written_chapters_have_a_page_and_planned_ones_have_none():
+    built = {p.stem for p in (HTML / "notebooks").rglob("*.html")}
+    assert built == {p.slug for p in catalogue.written()}
+
+
+def test_the_gallery_has_a_card_a_paper():
+    text = (HTML / "book" / "gallery.html").read_text()
+    assert text.count('<article class="lv-card') == 67
+    assert text.count("lv-planned") == 67 - len(catalogue.written())
+    assert text.count('class="lv-nopicture"') == 67 - len(catalogue.written())
+
+
+def test_the_scoreboard_shows_every_claim():
+    text = (HTML / "book" / "scoreboard.html").read_text()
+    claims = [c for p in catalogue.written() for c in stored_results(p.notebook)["claims"]]
+    assert text.count("<tr data-part=") == len(claims) >= 3
+
+
+@pytest.mark.parametrize("page", ["glossary", "notation", "status", "bibliography", "api", "how-to-rerun"])
+def test_reference_pages_are_there_and_not_empty(page):
+    assert len((HTML / "book" / f"{page}.html").read_text()) > 10_000
+
+
+def test_each_chapter_can_be_downloaded():
+    for paper in catalogue.written():
+        assert (HTML / "_sources" / "notebooks" / paper.part / f"{paper.slug}.ipynb").is_file()
