@@ -13,8 +13,14 @@ from lvutils.runs.refresh import results_path, stored_results
 def setup(app):
     """Register with Sphinx (named in ``_config.yml``)."""
     app.connect("source-read", _add_glance)
+    app.connect("env-get-outdated", _always_one_page)
     app.connect("autodoc-process-docstring", _readable)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _always_one_page(app, env, added, changed, removed) -> list[str]:
+    """Where no page is out of date Sphinx does not copy changed style sheets and scripts either; so one always is."""
+    return [app.config.root_doc]
 
 
 def _add_glance(app, docname: str, source: list[str]) -> None:
