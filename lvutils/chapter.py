@@ -39,7 +39,7 @@ def begin(slug: str, namespace: Mapping[str, object]) -> Run:
 
     Raises ParameterError, one line, for a parameter of the wrong type or out of range.
     """
-    parameters = parse_parameters(_declaration())
+    parameters = parse_parameters(_declaration(namespace.get("In", [])))
     values = check_values(parameters, {name: namespace[name] for name in parameters if name in namespace})
     return Run(slug, values)
 
@@ -93,7 +93,8 @@ class Run:
         torch.manual_seed(self._torch_seed(key))
 
     def _seed_sequence(self, key) -> np.random.SeedSequence:
-        return np.random.SeedSequence([self.seed, *(k if isinstance(k, int) else zlib.crc32(k.encode()) for k in key)])
+        words = [zlib.crc32(k.encode()) if isinstance(k, str) else int(k) for k in key]
+        return np.random.SeedSequence(self.seed, spawn_key=words)
 
     def _torch_seed(self, key) -> int:
         return int(self._seed_sequence(key).generate_state(1, np.uint64)[0] >> 1)
@@ -158,10 +159,14 @@ class Run:
             )
 
 
-def _declaration() -> str:
-    """The text of the parameters cell. IPython keeps the text of every cell that ran in Python's line cache."""
+def _declaration(history: list[str]) -> str:
+    """The text of the parameters cell, the latest that ran.
+
+    history: IPython's ``In``. It is empty where a front end runs cells without history, as nbval does; then Python's
+    line cache still holds the text of every cell, in the order in which each first ran.
+    """
     sources = ["".join(entry[2]) for entry in linecache.cache.values() if len(entry) == 4]
-    declared = [source for source in sources if source.lstrip().startswith("profile: str")]
+    declared = [source for source in [*sources, *history] if source.lstrip().startswith("profile: str")]
     if not declared:
         raise ParameterError("run the parameters cell (it starts with 'profile: str') before begin(...)")
     return declared[-1]

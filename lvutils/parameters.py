@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import re
 import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 PROFILES = ("quick", "book", "paper")
 
@@ -63,7 +63,7 @@ class Parameter:
         if self.path:
             return "the path of a file"
         if self.low is not None:
-            return f"{_article(self.type.__name__)} from {self.low:g} to {self.high:g}"
+            return f"{_article(self.type.__name__)} from {_number(self.low)} to {_number(self.high)}"
         return "True or False" if self.type is bool else _article(self.type.__name__)
 
     def check(self, value: object) -> object:
@@ -72,7 +72,7 @@ class Parameter:
         if ok and self.low is not None:
             ok = self.low <= value <= self.high  # also refuses nan
         if ok and (self.choices or self.path):
-            ok = value in self.choices or (self.path and Path(value).is_file())
+            ok = value in self.choices or (self.path and os.path.isfile(value))
         if not ok:
             raise ParameterError(f"parameter {self.name} is {value!r}, expected {self.expected}")
         return self.type(value)
@@ -83,7 +83,7 @@ class Parameter:
             return self.check(text)
         try:
             value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             value = text
         if self.type is float and text.lower() in {"nan", "inf", "-inf"}:
             value = float(text)
@@ -97,13 +97,18 @@ def parse_parameters(source: str) -> dict[str, Parameter]:
 
     source: text of the cell tagged ``parameters``. Raises ParameterError naming the line where the form is broken.
     """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        line = (source.splitlines() or [""])[(error.lineno or 1) - 1].strip()
+        raise ParameterError(f"parameters cell, line {error.lineno} ({line!r}): {error.msg}") from None
     comments = {
         token.start[0]: token.string.lstrip("# ").strip()
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT
     }
     parameters = {}
-    for node in ast.parse(source).body:
+    for node in tree.body:
         line = source.splitlines()[node.lineno - 1].strip()
         form = f"parameters cell, line {node.lineno} ({line!r})"
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None):
@@ -111,13 +116,16 @@ def parse_parameters(source: str) -> dict[str, Parameter]:
         type_ = _TYPES.get(ast.unparse(node.annotation))
         if type_ is None:
             raise ParameterError(f"{form}: the type must be one of {', '.join(_TYPES)}")
-        if node.end_lineno != node.lineno or line.count("=") != 1:
-            raise ParameterError(f"{form}: one line and one '=' only, papermill cannot read another form")
+        hash_in_text = "#" in ast.get_source_segment(source, node.value)
+        if node.end_lineno != node.lineno or line.count("=") != 1 or hash_in_text:
+            raise ParameterError(
+                f"{form}: one line, one '=' and no '#' in the value: papermill cannot read another form"
+            )
         try:
             default = ast.literal_eval(node.value)
-        except ValueError:
+        except (ValueError, TypeError):
             raise ParameterError(f"{form}: the value must be a plain literal") from None
-        if node.lineno not in comments:
+        if not comments.get(node.lineno):
             raise ParameterError(f"{form}: a comment must say the meaning and the range")
         meaning, range_ = _split_comment(comments[node.lineno])
         try:
@@ -154,6 +162,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"
 
 
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
+
+
 def _article(word: str) -> str:
     return ("an " if word[0] in "aeiou" else "a ") + word
 
@@ -171,9 +183,8 @@ def _parse_range(text: str, type_: type) -> dict:
     if type_ in (int, float) and (match := _NUMERIC_RANGE.match(text)):
         return {"low": float(match[1]), "high": float(match[2])}
     if type_ is str and text.startswith("one of "):
-        words = [w.strip().removeprefix("or ") for w in text.removeprefix("one of ").split(",")]
-        path = words[-1].startswith("a path")
-        return {"choices": tuple(words[:-1] if path else words), "path": path}
+        words, path, _ = text.removeprefix("one of ").partition(", or a path")
+        return {"choices": tuple(w.strip().removeprefix("or ") for w in words.split(",")), "path": bool(path)}
     if type_ is str and text.startswith("a path"):
         return {"path": True}
     raise ValueError(f"cannot read the range {text!r}; expected 'LOW to HIGH', 'one of A, B, C' or 'a path ...'")

@@ -7,6 +7,7 @@ so it can go against the paper; then it stays, with a sentence on why that may b
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,6 +41,8 @@ def above(interval: Interval, bound: float, direction: float | None = None) -> V
     below. With ``direction`` (usually 0, the value of no effect), an interval below the bound but wholly above
     ``direction`` is ``direction holds``.
     """
+    if math.isnan(interval.low) or math.isnan(interval.high):
+        raise ValueError(f"no verdict on the interval {interval}")
     if interval.low > bound:
         return Verdict("holds")
     if interval.high >= bound and interval.low != interval.high:

@@ -21,7 +21,7 @@ class Interval(NamedTuple):
     def exact(cls, value: float, n: int = 1) -> Interval:
         """A figure without sampling error: a closed form, a maximum over all cases, a count."""
         value = float(value)
-        return cls(value, value, value, n)
+        return cls(value, value, value, int(n))
 
     def __format__(self, spec: str) -> str:
         spec = spec or ".2g"

@@ -46,13 +46,13 @@ def fit(
         total = 0.0
         for rows in torch.randperm(n, generator=generator).split(batch_size):
             value = loss(model, *(t[rows] for t in tensors))
+            if not math.isfinite(value.item()):
+                raise FloatingPointError(f"{what}: the loss is {value.item()} in epoch {epoch + 1}")
             optimiser.zero_grad()
             value.backward()
             if clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
             optimiser.step()
             total += value.item() * len(rows)
-        if not math.isfinite(total):
-            raise FloatingPointError(f"{what}: the loss is {total / n} in epoch {epoch + 1}")
         history.append(total / n)
     return history

@@ -24,7 +24,7 @@ def tree(folder):
         (["-p", "n_draws=2.5"], "parameter n_draws is 2.5, expected an int from 2 to 1000"),
         (["-p", "shift"], "-p 'shift': expected NAME=VALUE"),
         (["--profile", "bok"], "parameter profile is 'bok', expected one of quick, book, paper"),
-        (["--seed", "-1"], "parameter seed is -1, expected an int from 0 to 1e+06"),
+        (["--seed", "-1"], "parameter seed is -1, expected an int from 0 to 1000000"),
         (["-p", "data=no-such.csv"], "parameter data is 'no-such.csv', expected one of iris, or the path of a file"),
         (["--out", "/dev/null/x/y"], "cannot write to /dev/null/x: Not a directory"),
     ],

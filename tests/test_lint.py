@@ -192,7 +192,7 @@ def widget_metadata(nb):
         (other_card, "the paper card differs from the catalogue's"),
         (other_title, "must start with the label and the catalogue's short title"),
         (no_range, "a number needs a range"),
-        (two_equals, "one line and one '=' only"),
+        (two_equals, "one line, one '='"),
         (no_parameters, "expected one cell tagged 'parameters', found 0"),
         (profile_branch, "no 'if profile ...'"),
         (never_run, "was never run; run: lvutils refresh posterior-collapse"),

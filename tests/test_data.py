@@ -1,0 +1,188 @@
+"""Data sets by name, their registry, and readers' own tables."""
+
+import hashlib
+import re
+
+import numpy as np
+import pytest
+
+from lvutils import data
+from lvutils.data import DataError, Dataset, load, load_table, registry
+from lvutils.paths import DATA
+
+FIELDS = {"title", "origin", "licence", "unit", "embedded", "network", "sha256"}
+OFFLINE = sorted(name for name, card in registry().items() if not card["network"])
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(text, name="mine.csv", **options):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_table(path, **options)
+
+    return write
+
+
+# --- the registry -------------------------------------------------------------------------------------------------
+
+
+def test_every_entry_has_the_documented_fields():
+    for name, card in registry().items():
+        assert set(card) == FIELDS, name
+        for field in ("title", "origin", "licence", "unit"):
+            assert isinstance(card[field], str), (name, field)
+            assert card[field], (name, field)
+        assert isinstance(card["network"], bool), name
+
+
+def test_every_entry_is_hashed_unless_it_is_fetched():
+    for name, card in registry().items():
+        if card["sha256"] is None:
+            assert card["network"], name
+        else:
+            assert re.fullmatch("[0-9a-f]{64}", card["sha256"]), name
+
+
+def test_embedded_files_exist_and_have_their_hashes():
+    for name, card in registry().items():
+        if card["embedded"] is not None:
+            assert hashlib.sha256((DATA / card["embedded"]).read_bytes()).hexdigest() == card["sha256"], name
+
+
+@pytest.mark.parametrize("name", OFFLINE)
+def test_a_data_set_loads_offline_with_its_hash_and_in_its_documented_form(name):
+    dataset = load(name)
+    assert dataset.name == name
+    assert dataset.sha256 == dataset.card["sha256"] == registry()[name]["sha256"]
+    assert dataset.x.dtype == np.float64
+    assert dataset.x.shape == (len(dataset.x), np.prod(dataset.shape))
+    assert np.isfinite(dataset.x).all()
+    if dataset.y is not None:
+        assert dataset.y.dtype == np.int64
+        assert np.unique(dataset.y).tolist() == list(range(len(dataset.y_names)))
+    assert len(dataset.columns) in (0, dataset.x.shape[1])
+
+
+def test_images_are_the_cases_in_two_dimensions():
+    digits = load("digits8")
+    assert digits.images.shape == (1797, 8, 8)
+    np.testing.assert_array_equal(digits.images[3].ravel(), digits.x[3])
+
+
+def test_a_case_that_is_not_an_image_has_none():
+    with pytest.raises(DataError, match=r"^iris: a case has shape \(4,\), not that of an image$"):
+        _ = load("iris").images
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(DataError, match=r"^unknown data set 'mnist'; known: ") as caught:
+        load("mnist")
+    assert str(caught.value).partition("known: ")[2].split(", ") == sorted(registry())
+
+
+def test_a_hash_that_differs_is_refused_with_both_hashes(monkeypatch):
+    found, expected = registry()["iris"]["sha256"], "0" * 64
+    changed = {**registry(), "iris": {**registry()["iris"], "sha256": expected}}
+    monkeypatch.setattr(data, "registry", lambda: changed)
+    with pytest.raises(DataError, match=rf"^iris: SHA-256 of the data is {found}, expected {expected} "):
+        load("iris")
+
+
+@pytest.mark.parametrize("part", ["x", "y"])
+def test_one_changed_number_is_noticed(monkeypatch, part):
+    import sklearn.datasets
+
+    bunch = sklearn.datasets.load_iris()
+    bunch["data" if part == "x" else "target"].flat[7] += 1
+    monkeypatch.setattr(sklearn.datasets, "load_iris", lambda: bunch)
+    with pytest.raises(DataError, match=r"^iris: SHA-256"):
+        load("iris")
+
+
+@pytest.mark.parametrize("error", [ImportError("No module named 'sklearn'"), FileNotFoundError("no such file")])
+def test_a_missing_package_or_file_is_told_with_the_origin(monkeypatch, error):
+    import sklearn.datasets
+
+    def broken():
+        raise error
+
+    monkeypatch.setattr(sklearn.datasets, "load_iris", broken)
+    with pytest.raises(DataError, match=rf"^iris could not be read from package scikit-learn .*{error}$"):
+        load("iris")
+
+
+# --- readers' own tables ------------------------------------------------------------------------------------------
+
+
+def test_a_table_comes_back_as_it_was_written(table, tmp_path):
+    import pandas as pd
+
+    iris = load("iris")
+    frame = pd.DataFrame(iris.x, columns=iris.columns).assign(label=np.array(iris.y_names)[iris.y])
+    text = frame.sample(frac=1, random_state=0).sort_index().to_csv(index=False)
+    mine = table(text)
+    np.testing.assert_array_equal(mine.x, iris.x)
+    np.testing.assert_array_equal(mine.y, iris.y)
+    assert (mine.y_names, mine.columns, mine.shape) == (iris.y_names, iris.columns, (4,))
+    assert (mine.name, mine.sha256) == ("mine", hashlib.sha256(text.encode()).hexdigest())
+    assert (mine.x.dtype, mine.y.dtype) == (np.float64, np.int64)
+    assert load_table(str(tmp_path / "mine.csv")).sha256 == mine.sha256
+
+
+def test_the_label_may_have_any_name_and_place(table):
+    mine = table("kind,a,b\nu,1,2\nt,3,4\n", label="kind")
+    assert (mine.y.tolist(), mine.y_names, mine.columns) == ([1, 0], ("t", "u"), ("a", "b"))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(table):
+    assert table(b"\xef\xbb\xbfa,label\n1,u\n").columns == ("a",)
+
+
+def test_labels_that_are_numbers_are_sorted_as_numbers(table):
+    mine = table("a,label\n1,10\n2,9\n3,10\n")
+    assert (mine.y.tolist(), mine.y_names) == ([1, 0, 1], ("9", "10"))
+
+
+def test_a_table_of_a_reader_has_no_card_even_under_a_known_name(table):
+    assert table("a,label\n1,u\n", name="iris.csv").card == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", ""),
+        (b"\x89PNG\r\n\x1a\n\xff\xfe\x00", "not a readable CSV file"),
+        ("a,b,label\n1,2,u\n3,4,v,5\n", "line 3"),
+        ("a,b,kind\n1,2,u\n", "no column 'label'; found a, b, kind"),
+        ("a;label\n1;u\n", "no column 'label'; found a;label"),
+        ("just words\nand more\n", "no column 'label'; found just words"),
+        ("a,label\n", "no rows, or no column beside 'label'"),
+        ("label\nu\n", "no rows, or no column beside 'label'"),
+        ("a,b,label\n1,2,u\n3,four,v\n", "line 3, column 'b' is 'four', expected a finite number"),
+        ("a,b,label\n1,'2',u\n", "line 2, column 'b' is \"'2'\", expected a finite number"),
+        ("a,b,label\n1,2,u\n3,,v\n", "line 3, column 'b' is "),
+        ("a,b,label\n1,2,u\ninf,4,v\n", "line 3, column 'a' is "),
+        ("a,b,label\n1,2,u\n\n3,four,v\n", "line 4, column 'b' is 'four', expected a finite number"),
+        ("a,label\n1,u\n2,\n", "line 3, column 'label' is"),
+        ("a,b,label\n7,1,2,u\n8,3,4,v\n", "line 2"),
+    ],
+)
+def test_a_table_of_another_form_is_refused_in_one_line_by_file_and_place(table, text, message):
+    with pytest.raises(DataError, match=rf"^mine\.csv: .*{re.escape(message)}") as caught:
+        table(text)
+    assert "\n" not in str(caught.value)
+    assert "np." not in str(caught.value)
+    assert caught.value._render_traceback_() == [f"DataError: {caught.value}"]
+
+
+@pytest.mark.parametrize("name", ["none.csv", "."])
+def test_no_file_is_told(tmp_path, name):
+    with pytest.raises(DataError, match="not a readable CSV file"):
+        load_table(tmp_path / name)
+
+
+def test_a_data_set_cannot_be_changed_by_name():
+    dataset = Dataset("mine", np.zeros((1, 1)), None, "", (1,))
+    with pytest.raises(AttributeError):
+        dataset.name = "iris"
