@@ -12,13 +12,14 @@ SOURCES := _config.yml $(shell find book lvutils notebooks -type f -not -path '*
 	-not -path '*/thumbnails/*' -not -name gallery.md -not -name scoreboard.md -not -name status.md)
 RUN_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONHASHSEED=0
 
-.PHONY: help setup book test lint unit notebooks lab refresh reproduce browser lock clean
+.PHONY: help setup book test lint unit notebooks lab refresh reproduce models browser lock clean
 help:
 	@echo "make book       build the book into _build/html"
 	@echo "make test       everything that CI checks"
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make refresh    execute chapters anew and store their outputs   (SLUGS='a b' for some)"
 	@echo "make reproduce  execute chapters anew and report what differs   (SLUGS='a b' for some)"
+	@echo "make models     train the stored models anew (takes hours)   (MODELS='a b' for some)"
 	@echo "make lock       write requirements.lock from the pins of pyproject.toml"
 	@echo "make clean      remove the built book"
 
@@ -65,6 +66,9 @@ refresh: .venv/.ready
 
 reproduce: .venv/.ready
 	$(BIN)/lvutils reproduce --workers $(WORKERS) $(SLUGS)
+
+models: .venv/.ready
+	$(BIN)/lvutils models --workers $(WORKERS) $(MODELS)
 
 lock:
 	$(PYTHON) -m venv _build/lock

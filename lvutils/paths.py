@@ -7,5 +7,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
+MODELS = DATA / "models"
 NOTEBOOKS = ROOT / "notebooks"
 BOOK = ROOT / "book"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lvutils.paths import ROOT
+from lvutils.paths import MODELS, ROOT
 from lvutils.runs import catalogue
 from lvutils.runs.errors import Misuse, RunFailed
 
@@ -36,9 +36,13 @@ def main():
 
 @main.command("list")
 @click.option("--all", "all_", is_flag=True, help="Also the planned chapters.")
+@click.option("--models", is_flag=True, help="The stored models in place of chapters.")
 @click.argument("slug", required=False)
-def list_(all_: bool, slug: str | None):
+def list_(all_: bool, models: bool, slug: str | None):
     """The chapters with their verdicts; with SLUG, one chapter's parameters."""
+    if models:
+        _show_models()
+        return
     if slug:
         _show_parameters(catalogue.find_written(slug))
         return
@@ -108,6 +112,16 @@ def reproduce(slugs, workers):
 
 
 @main.command()
+@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
+def models(names, workers):
+    """Train the models that chapters share, and store them with their cards. Takes long."""
+    from lvutils.runs.models import train
+
+    train(names, workers, click.echo)
+
+
+@main.command()
 @click.argument("slugs", metavar="[SLUG]...", nargs=-1)
 def lint(slugs):
     """Hold chapters against the contract."""
@@ -155,6 +169,15 @@ def _pairs(pairs) -> dict[str, str]:
             raise Misuse(f"-p {pair!r}: expected NAME=VALUE")
         given[name] = value
     return given
+
+
+def _show_models() -> None:
+    import json
+
+    for path in sorted(MODELS.glob("*.json")):
+        card = json.loads(path.read_text(encoding="utf-8"))
+        quality = ", ".join(f"{k} {v}" for k, v in card["quality"].items())
+        click.echo(f"{card['name']:<24} {card['title']}\n{'':<24} {card['n_parameters']} weights; {quality}")
 
 
 def _show_parameters(paper: catalogue.Paper) -> None:

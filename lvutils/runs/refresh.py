@@ -43,7 +43,7 @@ def refresh(notebooks: Sequence[Path], workers: int, report: Callable[[str], Non
         outs = {(path, k): Path(folder) / f"{path.stem}-{k}" for path in plans for k in range(OTHER_SEEDS + 1)}
         jobs = {key: (plans[key[0]][key[1]], out) for key, out in outs.items()}
         done: dict[Path, dict[int, dict]] = {path: {} for path in plans}
-        for (path, k), future in _run_all(jobs, workers, "refreshing"):
+        for (path, k), future in run_all(jobs, workers, "refreshing"):
             try:
                 done[path][k] = future.result()
             except RunFailed as error:
@@ -64,7 +64,7 @@ def reproduce(notebooks: Sequence[Path], workers: int, report: Callable[[str], N
     with tempfile.TemporaryDirectory() as folder:
         for path in notebooks:
             jobs[path] = (run.plan(path, {}), Path(folder) / path.stem)
-        for path, future in _run_all(jobs, workers, "reproducing"):
+        for path, future in run_all(jobs, workers, "reproducing"):
             try:
                 lines = differences(stored_results(path), future.result())
             except RunFailed as error:
@@ -121,13 +121,16 @@ def _seed_plans(path: Path) -> list[run.Plan]:
     return [own, *(run.plan(path, {"seed": seed + k}) for k in range(1, OTHER_SEEDS + 1))]
 
 
-def _run_all(jobs: dict, workers: int, what: str) -> Iterable[tuple[object, Future]]:
-    """Run every job in a process of its own, ``workers`` at a time; yields (key, finished future) with a progress bar."""
+def run_all(jobs: dict, workers: int, what: str, **options) -> Iterable[tuple[object, Future]]:
+    """Run jobs, each in a process of its own, ``workers`` at a time; yields (key, finished future) with a progress bar.
+
+    jobs: key -> (plan, folder). options: passed on to :func:`lvutils.runs.run.execute`.
+    """
     from tqdm import tqdm
 
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
-        futures = {pool.submit(run.execute, todo, out, quiet=True): key for key, (todo, out) in jobs.items()}
+        futures = {pool.submit(run.execute, todo, out, quiet=True, **options): key for key, (todo, out) in jobs.items()}
         try:
             for future in tqdm(as_completed(futures), total=len(futures), desc=what, unit="run", leave=False):
                 yield futures[future], future

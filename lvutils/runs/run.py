@@ -68,14 +68,23 @@ def plan(path: Path, given: Mapping[str, str | object]) -> Plan:
     return Plan(path, notebook, parameters, values)
 
 
-def execute(todo: Plan, out: Path, *, timeout: float | None = None, bar: bool = False, quiet: bool = False) -> dict:
+def execute(
+    todo: Plan,
+    out: Path,
+    *,
+    timeout: float | None = None,
+    bar: bool = False,
+    quiet: bool = False,
+    trains_model: bool = False,
+) -> dict:
     """Run a planned chapter into the folder ``out``; its results.
 
     ``out`` appears only when the run is complete, holding ``chapter.ipynb`` and ``results.json``. A failed run leaves
     ``out`` with the suffix ``.failed``, holding the notebook up to the failing cell.
 
     timeout: seconds a cell may take (None: the profile's own). bar: show progress over the cells. quiet: no progress
-    bars inside the notebook. Raises Misuse for a folder that cannot be written, RunFailed for a run that fails.
+    bars inside the notebook. trains_model: the notebook stores a model (into ``out``) in place of a scorecard, and may
+    take its time. Raises Misuse for a folder that cannot be written, RunFailed for a run that fails.
     """
     out = out.resolve()
     part = out.with_name(f".{out.name}.{os.getpid()}")
@@ -86,9 +95,12 @@ def execute(todo: Plan, out: Path, *, timeout: float | None = None, bar: bool = 
         raise Misuse(f"cannot write to {shown(out.parent)}: {error.strerror or error}") from None
     try:
         started = time.perf_counter()
-        message = _papermill(todo, part, timeout or CELL_TIMEOUT[todo.parameters["profile"]], bar, quiet)
+        limit = timeout or (None if trains_model else CELL_TIMEOUT[todo.parameters["profile"]])
+        message = _papermill(todo, part, limit, bar, quiet)
         seconds = time.perf_counter() - started
         results_file = part / "results.json"
+        if trains_model and message is None:
+            write_json(results_file, {"parameters": todo.parameters})
         if message is None and not results_file.is_file():
             message = "the notebook ran to its end without a scorecard"
         if message is not None:
@@ -132,7 +144,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     chapter = part / "chapter.ipynb"
-    environment = {**RUN_ENVIRONMENT, "LVUTILS_RESULTS": str(part / "results.json")}
+    environment = {**RUN_ENVIRONMENT, "LVUTILS_RESULTS": str(part / "results.json"), "LVUTILS_MODELS": str(part)}
     if quiet:
         environment["LVUTILS_QUIET"] = "1"
     with _environment(environment):

@@ -1,0 +1,68 @@
+"""Training the stored models anew: ``notebooks/models/index.yml`` says which notebook makes which model."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import yaml
+
+from lvutils.files import write_bytes, write_json, write_text
+from lvutils.parameters import nearest
+from lvutils.paths import MODELS, NOTEBOOKS
+from lvutils.runs import run
+from lvutils.runs.errors import Misuse, RunFailed
+from lvutils.runs.notebook import clean, code_hash, dump, read_notebook
+from lvutils.runs.refresh import run_all
+
+FOLDER = NOTEBOOKS / "models"
+
+
+def index() -> dict[str, dict]:
+    """The stored models by name: the notebook that makes each, and its parameters where they are not the defaults."""
+    path = FOLDER / "index.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def train(names: Sequence[str], workers: int, report: Callable[[str], None]) -> None:
+    """Train models (all where none is named) and store them, with the outputs of the runs under default parameters.
+
+    A model's two files are replaced only when its notebook has run to its end. Raises Misuse for an unknown name,
+    RunFailed, after the rest is done, naming what failed.
+    """
+    known = index()
+    for name in names:
+        if name not in known:
+            raise Misuse(f"unknown model {name!r}{nearest(name, known)}")
+    failures = []
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = {}
+        for name in names or known:
+            todo = run.plan(FOLDER / f"{known[name]['notebook']}.ipynb", known[name].get("parameters", {}))
+            jobs[name] = (todo, Path(folder) / name)
+        for name, future in run_all(jobs, workers, "training", trains_model=True):
+            todo, out = jobs[name]
+            try:
+                results = future.result()
+                report(_store(name, todo, out, results))
+            except RunFailed as error:
+                failures.append(str(error))
+    if failures:
+        raise RunFailed("\n".join(failures))
+
+
+def _store(name: str, todo: run.Plan, out: Path, results: dict) -> str:
+    weights, about = out / f"{name}.safetensors", out / f"{name}.json"
+    if not (weights.is_file() and about.is_file()):
+        raise RunFailed(f"{todo.path.stem} ran to its end without store_model({name!r}, ...)")
+    card = json.loads(about.read_text(encoding="utf-8"))
+    card |= {"notebook": todo.path.stem, "parameters": todo.parameters, "code": code_hash(todo.notebook), "run": results["run"]}
+    MODELS.mkdir(parents=True, exist_ok=True)
+    write_bytes(MODELS / weights.name, weights.read_bytes())
+    write_json(MODELS / about.name, card)
+    if not todo.given:
+        write_text(todo.path, dump(clean(read_notebook(out / "chapter.ipynb"))))
+    quality = ", ".join(f"{k} {v}" for k, v in card["quality"].items())
+    return f"{name}: {card['n_parameters']} weights, {results['run']['seconds'] / 60:.0f} min; {quality}"
