@@ -1,0 +1,134 @@
+"""Stored models: what is stored is what is loaded, and damage is noticed."""
+
+import json
+
+import pytest
+import torch
+from conftest import lvutils
+
+from lvutils import models
+from lvutils.data import DataError
+from lvutils.nn import ConvClassifier, UNet
+from lvutils.runs import models as training
+from lvutils.runs.notebook import code_hash, read_notebook
+
+CONFIG = {"channels": 1, "widths": [8, 16], "n_blocks": 1, "n_labels": 3}
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    monkeypatch.setenv("LVUTILS_MODELS", str(tmp_path))
+    monkeypatch.setattr(models, "MODELS", tmp_path)
+    model = models.half_precision(UNet(**CONFIG))
+    models.store_model("tiny", model, "unet", CONFIG, {"title": "A tiny one", "quality": {"loss": 1.0}})
+    return model.eval()
+
+
+def test_a_model_comes_back_as_it_was_stored(stored):
+    loaded = models.load_model("tiny")
+    x, t, label = torch.randn(2, 1, 8, 8), torch.tensor([3, 9]), torch.tensor([0, 3])
+    assert torch.equal(loaded(x, t, label), stored(x, t, label))
+    assert not any(p.requires_grad for p in loaded.parameters())
+    assert models.names() == ["tiny"]
+    assert models.card("tiny")["n_parameters"] == sum(p.numel() for p in stored.parameters())
+
+
+def test_damage_and_absence_are_named(stored, tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match=r"model tiny: SHA-256 of tiny\.safetensors is [0-9a-f]{64}, expected"):
+        models.load_model("tiny")
+    path.unlink()
+    with pytest.raises(DataError, match=r"model tiny: tiny\.safetensors: No such file"):
+        models.load_model("tiny")
+    with pytest.raises(DataError, match="unknown model 'tinny'; did you mean tiny"):
+        models.load_model("tinny")
+
+
+def test_nothing_is_stored_outside_the_command_line(monkeypatch):
+    monkeypatch.delenv("LVUTILS_MODELS", raising=False)
+    assert models.store_model("tiny", UNet(**CONFIG), "unet", CONFIG, {}) is None
+
+
+def test_a_model_too_large_or_of_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match=r"model big takes .* MB, at most 8"):
+        models.store_model("big", UNet(widths=(256, 512)), "unet", {}, {})
+    with pytest.raises(ValueError, match="did you mean unet"):
+        models.store_model("x", UNet(), "u-net", {}, {})
+
+
+def test_the_u_net_keeps_shapes_and_hears_time_and_label():
+    torch.manual_seed(0)
+    net = UNet(widths=(8, 16, 16), n_blocks=2, n_labels=3)
+    torch.nn.init.normal_(net.last[-1].weight, std=0.1)
+    for module in net.modules():
+        if isinstance(module, torch.nn.Conv2d) and not module.weight.any():
+            torch.nn.init.normal_(module.weight, std=0.1)
+    x = torch.randn(2, 1, 16, 16)
+    one = torch.tensor([1, 1])
+    base = net(x, one, one)
+    assert base.shape == x.shape
+    assert not torch.allclose(base, net(x, 50 * one, one))
+    assert not torch.allclose(base, net(x, one, 2 * one))
+    assert torch.allclose(net(x[:1], one[:1], one[:1]), base[:1], atol=1e-5)
+
+
+def test_an_untrained_u_net_predicts_zero():
+    assert UNet()(torch.randn(1, 1, 14, 14), torch.tensor([3]), torch.tensor([10])).abs().max() < 0.1
+
+
+def test_the_classifier_separates_what_is_separable():
+    torch.manual_seed(0)
+    y = torch.arange(40) % 2
+    x = torch.randn(40, 1, 8, 8) * 0.1 + y[:, None, None, None]
+    net = ConvClassifier(8, width=4, n_features=8, n_labels=2)
+    optimiser = torch.optim.Adam(net.parameters(), 0.01)
+    for _ in range(30):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), y).backward()
+        optimiser.step()
+    net.eval()
+    assert (net(x).argmax(1) == y).all()
+    assert net.features(x).shape == (40, 8)
+
+
+@pytest.mark.parametrize("name", sorted(training.index()))
+def test_each_stored_model_loads_and_is_in_step_with_its_notebook(name):
+    card = models.card(name)
+    models.load_model(name)
+    assert {"title", "data", "licence", "quality", "notebook", "code", "parameters"} <= set(card)
+    notebook = read_notebook(training.FOLDER / f"{card['notebook']}.ipynb")
+    assert card["code"] == code_hash(notebook), f"the training code changed; run: lvutils models {name}"
+    assert (models.MODELS / f"{name}.safetensors").stat().st_size <= models.MAX_BYTES
+
+
+def test_every_file_of_the_store_is_in_the_index():
+    assert set(models.names()) == set(training.index())
+    assert {p.stem for p in models.MODELS.glob("*.safetensors")} == set(training.index())
+
+
+@pytest.mark.parametrize("notebook", sorted({entry["notebook"] for entry in training.index().values()}))
+def test_each_training_notebook_runs_in_its_quick_profile(notebook, tmp_path):
+    """The code works from end to end, and stores a model that loads."""
+    from lvutils.runs.run import execute, plan
+
+    execute(
+        plan(training.FOLDER / f"{notebook}.ipynb", {"profile": "quick"}),
+        tmp_path / "out",
+        trains_model=True,
+        quiet=True,
+    )
+    cards = [json.loads(p.read_text()) for p in (tmp_path / "out").glob("*.json") if p.name != "results.json"]
+    assert cards
+    assert all((tmp_path / "out" / f"{c['name']}.safetensors").is_file() for c in cards)
+
+
+def test_the_list_of_models_is_shown_and_an_unknown_one_refused():
+    shown = lvutils("list", "--models")
+    assert shown.returncode == 0
+    for name in training.index():
+        assert name in shown.stdout
+    done = lvutils("models", "nonesuch")
+    assert (done.returncode, "unknown model 'nonesuch'" in done.stderr) == (2, True)
