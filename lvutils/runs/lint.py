@@ -31,7 +31,7 @@ HEADINGS = (
 CHECKED_SECTIONS = ("Data", "Check the implementation", "Does the claim hold?")
 TAGS = {"parameters", "hide-input", "nbval-check-output", "nbval-ignore-output"}
 AGAINST = {"fails here", "inconclusive", "direction holds", "untested"}
-MAX_BYTES, MAX_FIGURES, MAX_CELLS, MAX_CODE_LINES, MAX_FIGURE_PX = 600_000, 8, 60, 400, 700
+MAX_BYTES, MAX_FIGURES, MAX_CELLS, MAX_CODE_LINES, MAX_LINE, MAX_FIGURE_PX = 600_000, 8, 60, 400, 120, 700
 
 Problem = str
 Check = Callable[["Chapter"], Iterator[tuple[int | None, str]]]
@@ -51,12 +51,15 @@ class Chapter:
         self.headings: list[tuple[int, str]] = []
         current = ""
         for number, cell in self.cells:
-            if cell["cell_type"] == "markdown":
-                for level, title in re.findall(r"^(#{1,2}) (.+)$", _without_fences(cell["source"]), re.MULTILINE):
-                    if level == "##":
-                        current = title.strip()
-                        self.headings.append((number, current))
-            self.sections.setdefault(current, []).append((number, cell))
+            if cell["cell_type"] != "markdown":
+                self.sections[current].append((number, cell))
+                continue
+            before, *parts = re.split(r"^## (.+)$", cell["source"], flags=re.MULTILINE)
+            self.sections[current].append((number, {**cell, "source": before}))
+            for title, text in zip(parts[::2], parts[1::2], strict=True):
+                current = title.strip()
+                self.headings.append((number, current))
+                self.sections.setdefault(current, []).append((number, {**cell, "source": text}))
 
     @property
     def code(self) -> list[tuple[int, dict]]:
@@ -238,9 +241,16 @@ def _sizes(c: Chapter):
         yield None, f"{size / 1000:.0f} kB, at most {MAX_BYTES / 1000:.0f}; draw fewer or plainer figures"
     if len(c.cells) > MAX_CELLS:
         yield None, f"{len(c.cells)} cells, at most {MAX_CELLS}"
-    lines = sum(len([x for x in cell["source"].splitlines() if x.strip()]) for _, cell in c.code)
-    if lines > MAX_CODE_LINES:
-        yield None, f"{lines} lines of code, at most {MAX_CODE_LINES}"
+    n_visible = 0
+    for number, cell in c.code:
+        if "hide-input" in tags(cell):
+            continue
+        lines = [line for line in cell["source"].splitlines() if line.strip()]
+        n_visible += len(lines)
+        if long := next((line for line in lines if len(line) > MAX_LINE), None):
+            yield number, f"a line of {len(long)} characters scrolls sideways on the page, at most {MAX_LINE}: {long[:40]}..."
+    if n_visible > MAX_CODE_LINES:
+        yield None, f"{n_visible} lines of code in view, at most {MAX_CODE_LINES}; fold plumbing with hide-input"
 
 
 def _paths(c: Chapter):
@@ -346,12 +356,18 @@ def _markdown(cell: dict) -> str:
 
 
 def _without_code(text: str) -> str:
-    """Markdown without fenced program code (directives stay)."""
-    return re.sub(r"^(`{3,})(?!\{)[^\n]*\n.*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
-
-
-def _without_fences(text: str) -> str:
-    return re.sub(r"^(`{3,}).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
+    """Markdown without fenced program code; directives stay."""
+    kept, fence = [], None
+    for line in text.splitlines():
+        marks = re.match(r"`{3,}", line)
+        if fence is None and marks:
+            fence = (marks[0], "{" in line)
+        elif fence and marks and line.strip() == fence[0]:
+            fence = None
+            continue
+        if fence is None or fence[1]:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _text(cell: dict) -> str:
