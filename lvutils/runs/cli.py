@@ -86,7 +86,7 @@ def run(chapter, pairs, profile, seed, out, timeout, force):
         raise Misuse(f"{shown(out)} exists and is not a finished run; give another --out")
     else:
         results = runner.execute(plan, out, timeout=timeout, bar=sys.stderr.isatty())
-        click.echo(f"{path.stem}: done in {results['run']['seconds']:.0f} s, {shown(out)}")
+        click.echo(f"{path.stem}: done in {results['run']['cpu_seconds']:.0f} s, {shown(out)}")
     for claim in results["claims"]:
         click.echo(f"  {claim['id']} {claim['verdict']}: {claim['claim']}")
 

@@ -65,4 +65,4 @@ def _store(name: str, todo: run.Plan, out: Path, results: dict) -> str:
     if not todo.given:
         write_text(todo.path, dump(clean(read_notebook(out / "chapter.ipynb"))))
     quality = ", ".join(f"{k} {v}" for k, v in card["quality"].items())
-    return f"{name}: {card['n_parameters']} weights, {results['run']['seconds'] / 60:.0f} min; {quality}"
+    return f"{name}: {card['n_parameters']} weights, {results['run']['cpu_seconds'] / 60:.0f} min; {quality}"

@@ -139,16 +139,17 @@ def status() -> str:
         run = results["run"]
         machines[json.dumps(run["versions"])] += 1
         rows.append(
-            f"| {{doc}}`{paper.short} <../notebooks/{paper.part}/{paper.slug}>` | {run['date']} | {run['seconds']:.0f} s "
+            f"| {{doc}}`{paper.short} <../notebooks/{paper.part}/{paper.slug}>` | {run['date']} | {run['cpu_seconds']:.0f} s "
             f"| {run['memory_mib']} MiB | {len(results['figures'])} | {len(results['claims'])} |"
         )
     versions = [", ".join(f"{k} {v}" for k, v in json.loads(text).items()) for text in machines]
     return f"""# Status
 
-What each chapter's stored outputs took to make, under the `book` profile with one thread, start of the kernel included. The figures recorded
+What each chapter's stored outputs took to make, under the `book` profile: processor time
+of one core, start of the kernel included. The figures recorded
 are held against each fresh run within their tolerances.
 
-| chapter | last refresh | time | peak memory | figures | claims |
+| chapter | last refresh | processor time | peak memory | figures | claims |
 | --- | --- | --- | --- | --- | --- |
 {chr(10).join(rows)}
 

@@ -157,5 +157,5 @@ def _store(path: Path, executed: Path, by_seed: dict[int, dict]) -> str:
         cell["id"] = original.get("id", cell["id"])
     write_text(path, dump(notebook))
     write_json(results_path(path), results)
-    head = f"{shown(path)}: {results['run']['seconds']:.0f} s, {results['run']['memory_mib']} MiB, {len(results['figures'])} figures"
+    head = f"{shown(path)}: {results['run']['cpu_seconds']:.0f} s, {results['run']['memory_mib']} MiB, {len(results['figures'])} figures"
     return "\n".join([head, *lines])

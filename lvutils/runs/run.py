@@ -94,10 +94,10 @@ def execute(
     except OSError as error:
         raise Misuse(f"cannot write to {shown(out.parent)}: {error.strerror or error}") from None
     try:
-        started = time.perf_counter()
+        before = _children()
         limit = timeout or (None if trains_model else CELL_TIMEOUT[todo.parameters["profile"]])
         message = _papermill(todo, part, limit, bar, quiet)
-        seconds = time.perf_counter() - started
+        after = _children()
         results_file = part / "results.json"
         if trains_model and message is None:
             write_json(results_file, {"parameters": todo.parameters})
@@ -109,7 +109,8 @@ def execute(
             raise RunFailed(f"{todo.path.stem}: {message}; the notebook up to there is {shown(failed / 'chapter.ipynb')}")
         results = json.loads(results_file.read_text(encoding="utf-8"))
         results["code"] = code_hash(todo.notebook)
-        results["run"] = {"seconds": round(seconds, 1), "memory_mib": _peak_memory_of_children(), **versions()}
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        results["run"] = {"cpu_seconds": round(seconds, 1), "memory_mib": after.ru_maxrss // 1024, **versions()}
         write_json(results_file, results)
         if out.exists():
             shutil.rmtree(out)
@@ -190,5 +191,6 @@ def _environment(values: Mapping[str, str]):
                 os.environ[name] = value
 
 
-def _peak_memory_of_children() -> int:
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+def _children() -> resource.struct_rusage:
+    """Processor time and peak memory of the kernels so far: unlike time by the clock, no matter how busy the machine is."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -36,7 +36,7 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
     run = results["run"]
     glance = (
         f'\n\n```{{raw}} html\n<p class="lv-glance"><span>Verdicts</span> {chips(results)}</p>\n'
-        f'<p class="lv-glance"><span>Runs in</span> {run["seconds"]:.0f} s and {run["memory_mib"] / 1024:.1f} GiB on one core · '
+        f'<p class="lv-glance"><span>Runs in</span> {run["cpu_seconds"]:.0f} s and {run["memory_mib"] / 1024:.1f} GiB on one core · '
         f"<span>Rerun</span> <code>lvutils run {slug}</code></p>\n```\n"
     )
     notebook = json.loads(source[0])
