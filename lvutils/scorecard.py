@@ -134,19 +134,31 @@ class Scorecard:
         )
         rows = []
         for r in self.records():
-            measured = "<br>".join(f"{html.escape(name)} {html.escape(v)}".strip() for name, v in r["shown"].items())
-            note = html.escape(r["reason"] or r["why"])
             verdict = f'<span class="lv-chip lv-{r["verdict"].replace(" ", "-")}">{r["verdict"]}</span>'
             cells = [
                 f"<strong>{r['id']}</strong>",
                 html.escape(r["claim"]),
                 f"{html.escape(r['paper'])} <em>({html.escape(r['source'])})</em>",
-                measured,
+                measured_html(r),
                 html.escape(r["rule"]),
-                verdict + (f"<br><small>{note}</small>" if note else ""),
+                verdict + note_html(r),
             ]
             rows.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
         return f'<table class="lv-scorecard"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def measured_html(record: Mapping) -> str:
+    """A claim's measured effects as HTML, each with name and interval. record: one of :meth:`Scorecard.records`."""
+    return "".join(
+        f'<div class="lv-measured">{html.escape(name)} <b>{html.escape(value)}</b></div>'
+        for name, value in record["shown"].items()
+    )
+
+
+def note_html(record: Mapping) -> str:
+    """Why a claim is untested, or why it may have come out against the paper, as HTML; empty where it holds."""
+    note = record["reason"] or ("" if record["verdict"] == "holds" else record["why"])
+    return f"<br><small>{html.escape(note)}</small>" if note else ""
 
 
 def scorecard(run: Run, claims: Sequence[Claim]) -> Scorecard:

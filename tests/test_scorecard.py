@@ -174,13 +174,19 @@ def page_of(card):
 
 def test_the_table_shows_every_field_of_every_claim():
     measured = {"ours": interval(1, 2), "theirs": interval(3, 4)}
-    claims = [claim(1, measured=measured, why="w1"), claim(2, verdict=untested("r2"), why="w2"), claim(3)]
+    fails = Verdict("fails here")
+    claims = [
+        claim(1, measured=measured, verdict=fails, why="w1"),
+        claim(2, verdict=untested("r2"), why="w2"),
+        claim(3, verdict=Verdict("holds"), why="w3"),
+    ]
     page = page_of(Scorecard(claims, "book"))
     text = " ".join(page.itertext())
     for part in ("C1", "C2", "C3", "x rises", "it rises", "Fig. 1", "interval above 0", "ours", "theirs", "w1", "r2"):
         assert part in text
     assert "1.5 [1, 2]" in text
     assert "w2" not in text
+    assert "w3" not in text, "a claim that holds needs no excuse"
     assert [len(row) for row in page.iter("tr")] == [6] * (1 + 3)
 
 
@@ -196,6 +202,8 @@ def test_text_of_a_claim_cannot_become_markup(field):
     changes = {"verdict": untested(evil)} if field == "reason" else {field: evil}
     if field == "measured":
         changes = {"measured": {evil: interval(1, 2)}}
+    if field == "why":
+        changes |= {"verdict": Verdict("fails here")}
     page = page_of(Scorecard([claim(**changes)], "book"))
     assert page.find(".//script") is None
     assert evil in "".join(page.itertext())

@@ -15,10 +15,10 @@ from lvutils.runs import catalogue
 from lvutils.runs.catalogue import Paper
 from lvutils.runs.notebook import code_cells, read_notebook, shown
 from lvutils.runs.refresh import stored_results
+from lvutils.scorecard import VERDICTS, measured_html, note_html
 
 THUMBNAILS = BOOK / "_static" / "thumbnails"
 THUMBNAIL_WIDTH = 480
-VERDICT_ORDER = ("holds", "direction holds", "inconclusive", "fails here", "untested")
 
 FRONT = ("how-to-read", "how-to-run", "how-to-rerun", "gallery", "scoreboard")
 BACK = ("notation", "glossary", "status", "contribute", "api", "bibliography")
@@ -96,10 +96,10 @@ def scoreboard() -> str:
     total = sum(counts.values())
     bar = "".join(
         f'<span class="lv-{v.replace(" ", "-")}" style="flex-grow:{counts[v]}" title="{counts[v]} {v}">{counts[v]} {v}</span>'
-        for v in VERDICT_ORDER
+        for v in VERDICTS
         if counts[v]
     )
-    verdicts = "".join(f"<option>{v}</option>" for v in VERDICT_ORDER if counts[v])
+    verdicts = "".join(f"<option>{v}</option>" for v in VERDICTS if counts[v])
     part_options = "".join(
         f'<option value="{p.id}">{_(p.title)}</option>'
         for p in catalogue.parts()
@@ -112,7 +112,7 @@ What the words mean, and how a verdict is reached, stands in {{doc}}`how-to-read
 runs, each under another seed, came to the same verdict.
 
 ```{{raw}} html
-<div class="lv-bar" role="img" aria-label="Verdicts: {", ".join(f"{counts[v]} {v}" for v in VERDICT_ORDER if counts[v])}">{bar}</div>
+<div class="lv-bar" role="img" aria-label="Verdicts: {", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])}">{bar}</div>
 <form class="lv-filter" aria-label="Filter the scoreboard" onsubmit="return false">
 <label>Verdict <select data-filter="verdict"><option value="">all</option>{verdicts}</select></label>
 <label>Part <select data-filter="part"><option value="">all</option>{part_options}</select></label>
@@ -189,16 +189,14 @@ def _card(paper: Paper) -> str:
 
 def _claim_row(paper: Paper, claim: dict) -> str:
     href = f"../notebooks/{paper.part}/{paper.slug}.html"
-    measured = "<br>".join(f"{_(name)} {_(value)}".strip() for name, value in claim["shown"].items())
     seeds = sum(claim["over_seeds"].values())
-    note = _(claim["reason"] or claim["why"])
     return (
         f'<tr data-part="{paper.part}" data-verdict="{claim["verdict"]}" data-text="{_((paper.short + " " + claim["claim"]).lower())}">'
         f'<td><a href="{href}">{_(paper.short)}</a></td>'
         f'<td><strong>{claim["id"]}</strong> {_(claim["claim"])}<br><small>Rule: {_(claim["rule"])}</small></td>'
-        f"<td>{_(claim['paper'])} <em>({_(claim['source'])})</em></td><td>{measured}</td>"
+        f"<td>{_(claim['paper'])} <em>({_(claim['source'])})</em></td><td>{measured_html(claim)}</td>"
         f'<td><a class="lv-chip lv-{claim["verdict"].replace(" ", "-")}" href="{href}#does-the-claim-hold">{claim["verdict"]}</a>'
-        f"{f'<br><small>{note}</small>' if note else ''}</td>"
+        f"{note_html(claim)}</td>"
         f"<td>{claim['over_seeds'].get(claim['verdict'], 0)} of {seeds}</td></tr>"
     )
 
