@@ -155,7 +155,7 @@ def changed_code(nb):
 
 
 def no_table(nb):
-    replace(cell(nb, heading("| --- |")), "| --- |", "| x |")
+    replace(cell(nb, heading("## What differs from the paper")), "| --- |", "| x |")
 
 
 def no_solution(nb):
