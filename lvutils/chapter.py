@@ -10,18 +10,22 @@ import linecache
 import math
 import os
 import random
+import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from lvutils.data import Dataset
 from lvutils.files import write_json
 from lvutils.parameters import PROFILES, ParameterError, check_values, parse_parameters
 from lvutils.plot import use_style
+
+if TYPE_CHECKING:
+    import torch
 
 RESULTS_SCHEMA = 1
 
@@ -58,11 +62,13 @@ class Run:
         self._figures: dict[str, dict] = {}
         self._data: dict[str, str] = {}
         self._stored = _stored_results(slug, self.params)
-        torch.set_num_threads(1)  # threads reorder sums: results would differ from run to run
-        torch.use_deterministic_algorithms(True)
         random.seed(self.seed)
         np.random.seed(self.seed)  # noqa: NPY002 - for libraries that still draw from the global state
-        torch.manual_seed(self.seed)
+        os.environ["OMP_NUM_THREADS"] = "1"  # threads reorder sums: results would differ from run to run
+        if torch := sys.modules.get("torch"):  # imported by the chapter; two seconds that others need not wait
+            torch.set_num_threads(1)
+            torch.use_deterministic_algorithms(True)
+            torch.manual_seed(self.seed)
         use_style()
 
     # --- sizes and random numbers -------------------------------------------------------------------------------
@@ -86,10 +92,14 @@ class Run:
 
     def torch_rng(self, *key: str | int) -> torch.Generator:
         """A torch generator of its own for each key."""
+        import torch
+
         return torch.Generator().manual_seed(self._torch_seed(key))
 
     def seed_torch(self, *key: str | int) -> None:
         """Seed torch's global generator, from which modules draw their first weights."""
+        import torch
+
         torch.manual_seed(self._torch_seed(key))
 
     def _seed_sequence(self, key) -> np.random.SeedSequence:

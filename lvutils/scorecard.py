@@ -76,7 +76,8 @@ class Claim:
     source: where in the paper it stands. rule: what decides, in words. measured: an Interval, or several by name.
     verdict: from :func:`above`, :func:`below`, :func:`all_of`, :func:`untested`. why: a sentence on why that may be,
     shown when the verdict goes against the paper. min_profile: the smallest profile at which the claim can be tested;
-    below it the verdict is ``untested``.
+    below it the verdict is ``untested``. unsettled: says which other verdicts other seeds give; then the
+    claim is ``inconclusive`` whatever this run alone would say.
     """
 
     id: str
@@ -87,13 +88,14 @@ class Claim:
     measured: Interval | Mapping[str, Interval]
     verdict: Verdict
     why: str = ""
+    unsettled: str = ""
     min_profile: str = "quick"
 
     def under(self, profile: str) -> Verdict:
         """The verdict that counts under a profile."""
         if PROFILES.index(profile) < PROFILES.index(self.min_profile):
             return untested(f"needs the {self.min_profile} profile")
-        return self.verdict
+        return Verdict("inconclusive", self.unsettled) if self.unsettled else self.verdict
 
     def intervals(self) -> dict[str, Interval]:
         """The measured intervals by name; the name is empty where there is only one."""

@@ -243,6 +243,11 @@ def test_results_out_of_step_are_named(tmp_path):
     assert "the stored results are of other parameters" in problems
 
 
+def test_a_verdict_that_hangs_on_the_seed_is_named(tmp_path):
+    problems = change_results(tmp_path, lambda r: r["claims"][0].update(over_seeds={"holds": 4, "inconclusive": 2}))
+    assert any("C1 hangs on the seed (4 holds, 2 inconclusive)" in p for p in problems)
+
+
 def test_missing_results_are_named(tmp_path):
     shutil.copy(CHAPTER, tmp_path)
     assert any("results.json is missing" in p for p in lint_chapter(tmp_path / CHAPTER.name))

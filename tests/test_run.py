@@ -32,6 +32,10 @@ def test_a_run_leaves_a_notebook_and_results_and_never_touches_its_source(mini, 
     again = lvutils("run", mini, "-p", "shift=-2", "--profile", "quick", "--seed", "7", "--out", out)
     assert (again.returncode, "is there already" in again.stdout, "C1 fails here" in again.stdout) == (0, True, True)
 
+    other = lvutils("run", mini, "-p", "shift=3", "--out", out)
+    assert (other.returncode, "holds another run" in other.stderr) == (2, True)
+    assert read_json(out / "results.json") == results
+
 
 def test_a_failed_run_keeps_its_notebook_and_says_where_it_failed(mini, tmp_path):
     done = lvutils("run", mini, "-p", "trouble=raise", "--out", tmp_path / "out")

@@ -172,6 +172,11 @@ def page_of(card):
     return ElementTree.fromstring(card._repr_html_().replace("<br>", "<br/>"))
 
 
+def test_a_claim_that_other_seeds_decide_otherwise_is_inconclusive():
+    record = Scorecard([claim(1, verdict=Verdict("holds"), unsettled="two of six seeds")], "book").records()[0]
+    assert (record["verdict"], record["reason"]) == ("inconclusive", "two of six seeds")
+
+
 def test_the_table_shows_every_field_of_every_claim():
     measured = {"ours": interval(1, 2), "theirs": interval(3, 4)}
     fails = Verdict("fails here")

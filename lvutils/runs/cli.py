@@ -70,7 +70,7 @@ def list_(all_: bool, models: bool, slug: str | None):
 def run(chapter, pairs, profile, seed, out, timeout, force):
     """Run a chapter with other parameters, into a folder of its own. SLUG may be the path of a notebook."""
     from lvutils.runs import run as runner
-    from lvutils.runs.notebook import shown
+    from lvutils.runs.notebook import code_hash, shown
 
     path = Path(chapter) if chapter.endswith(".ipynb") else catalogue.find_written(chapter).notebook
     given = _pairs(pairs)
@@ -81,6 +81,8 @@ def run(chapter, pairs, profile, seed, out, timeout, force):
         import json
 
         results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+        if results["parameters"] != plan.parameters or results["code"] != code_hash(plan.notebook):
+            raise Misuse(f"{shown(out)} holds another run; give another --out, or --force to replace it")
         click.echo(f"this run is there already: {shown(out)} (--force repeats it)")
     elif out.exists() and not (out / "results.json").is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise Misuse(f"{shown(out)} exists and is not a finished run; give another --out")

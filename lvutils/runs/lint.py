@@ -277,6 +277,9 @@ def _claims(c: Chapter):
     for claim in c.results["claims"]:
         if claim["verdict"] in AGAINST and not (claim["why"] or claim["reason"]):
             yield None, f"{claim['id']} {claim['verdict']} without a word on why; set why= in its Claim"
+        if len(claim["over_seeds"]) > 1:
+            verdicts = ", ".join(f"{n} {word}" for word, n in claim["over_seeds"].items())
+            yield None, f"{claim['id']} hangs on the seed ({verdicts}); measure more, or set unsettled= in its Claim"
     if not c.results["figures"]:
         yield None, "no figure is recorded; run.record() the numbers that matter"
     table = any(f'<table class="lv-scorecard"' in _html(cell) for _, cell in cells)
