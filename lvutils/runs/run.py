@@ -8,6 +8,7 @@ import re
 import resource
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -148,7 +149,8 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
     environment = {**RUN_ENVIRONMENT, "LVUTILS_RESULTS": str(part / "results.json"), "LVUTILS_MODELS": str(part)}
     if quiet:
         environment["LVUTILS_QUIET"] = "1"
-    with _environment(environment):
+    # Sockets in a folder of the run's own: over TCP, runs that start at once now and then take each other's port.
+    with tempfile.TemporaryDirectory(prefix="lv-") as sockets, _environment(environment):
         try:
             papermill.execute_notebook(
                 str(todo.path),
@@ -159,7 +161,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
                 cwd=str(todo.path.parent),
                 execution_timeout=timeout,
                 start_timeout=120,
-                config=Config(KernelManager={"transport_encryption": "auto"}),  # others on the machine cannot listen in
+                config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/k"}),
             )
         except PapermillExecutionError as error:
             number = error.cell_index + (0 if todo.given else 1)  # papermill puts its own cell before the failing one

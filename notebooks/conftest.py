@@ -1,0 +1,18 @@
+"""nbval's kernels talk over sockets in a folder of their own: parallel workers cannot take each other's ports."""
+
+import tempfile
+from pathlib import Path
+
+import nbval.kernel
+from jupyter_client.manager import KernelManager
+
+
+class OwnSocketsKernelManager(KernelManager):
+    """A kernel manager whose every instance has sockets of its own."""
+
+    def __init__(self, **options):
+        self._sockets = tempfile.TemporaryDirectory(prefix="lv-")
+        super().__init__(transport="ipc", ip=str(Path(self._sockets.name) / "k"), **options)
+
+
+nbval.kernel.KernelManager = OwnSocketsKernelManager
