@@ -152,7 +152,7 @@ class Scorecard:
 def measured_html(record: Mapping) -> str:
     """A claim's measured effects as HTML, each with name and interval. record: one of :meth:`Scorecard.records`."""
     return "".join(
-        f'<div class="lv-measured">{html.escape(name)} <b>{html.escape(value)}</b></div>'
+        f'<div class="lv-measured">{html.escape(f"{name}: " if name else "")}<b>{html.escape(value)}</b></div>'
         for name, value in record["shown"].items()
     )
 
