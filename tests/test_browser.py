@@ -47,7 +47,8 @@ class Visit:
             route.abort()
 
     def open(self, path: str):
-        self.page.goto((HTML / path).as_uri(), wait_until="load")
+        file, _, query = path.partition("?")
+        self.page.goto((HTML / file).as_uri() + (f"?{query}" if query else ""), wait_until="load")
         return self.page
 
 
@@ -77,7 +78,7 @@ def test_mathematics_is_typeset(visit, path):
 
 @pytest.mark.parametrize("path", ["index.html", "book/status.html", "book/api.html", "book/glossary.html"])
 def test_pages_open_without_an_error(visit, path):
-    assert visit.open(path).locator("h1").count() >= 1
+    visit.open(path).wait_for_selector("article h1")  # index.html leads on to the landing page
 
 
 def test_search_answers(visit):
@@ -98,7 +99,7 @@ def test_the_gallery_filters(visit):
     page.fill('[data-filter="text"]', "clusters without")
     assert shown.count() == 1
     page.locator(".lv-card:visible h3 a").click()
-    assert page.locator("h1").inner_text().startswith("Clusters without centroids")
+    assert "Clusters without centroids" in page.locator("article h1").inner_text()
 
 
 def test_the_scoreboard_filters_and_leads_to_the_scorecard(visit):

@@ -14,6 +14,7 @@ def setup(app):
     """Register with Sphinx (named in ``_config.yml``)."""
     app.connect("source-read", _add_glance)
     app.connect("env-get-outdated", _always_one_page)
+    app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("autodoc-process-docstring", _readable)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -43,6 +44,12 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
     first = notebook["cells"][0]
     first["source"] = "".join(first["source"]).replace(paper.card(), paper.card() + glance, 1)
     source[0] = json.dumps(notebook)
+
+
+def _without_thebe(app, pagename, templatename, context, doctree) -> None:
+    """Jupyter Book always adds Thebe, whose script lies on a server; the book reads from its own files alone."""
+    scripts = context.get("script_files", [])
+    context["script_files"] = [s for s in scripts if "thebe" not in f"{s} {getattr(s, 'attributes', '')}".lower()]
 
 
 def _readable(app, what, name, obj, options, lines: list[str]) -> None:
