@@ -186,8 +186,10 @@ def _show_parameters(paper: catalogue.Paper) -> None:
     from lvutils.runs.notebook import parameters_of, read_notebook
 
     click.echo(f"{paper.slug}: {paper.short}\n{paper.title}\n")
-    for name, p in parameters_of(read_notebook(paper.notebook), paper.slug).items():
-        click.echo(f"  {name} = {p.default!r:<10} {p.meaning} ({p.expected})")
+    parameters = parameters_of(read_notebook(paper.notebook), paper.slug).values()
+    width = max(len(f"{p.name} = {p.default!r}") for p in parameters)
+    for p in parameters:
+        click.echo(f"  {f'{p.name} = {p.default!r}':<{width}}  {p.meaning} ({p.expected})")
 
 
 if __name__ == "__main__":

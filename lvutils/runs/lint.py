@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import struct
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -92,7 +93,8 @@ def _form(c: Chapter):
     import nbformat
 
     try:
-        nbformat.validate(nbformat.from_dict({**c.notebook}))
+        with warnings.catch_warnings(action="ignore"):  # what it warns of is said below
+            nbformat.validate(nbformat.from_dict({**c.notebook}))
     except nbformat.ValidationError as error:
         yield None, f"not a valid notebook: {str(error).splitlines()[0]}"
     extra = set(c.notebook["metadata"]) - {"kernelspec", "language_info"}
