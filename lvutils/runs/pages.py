@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from lvutils.files import write_text
-from lvutils.paths import BOOK, ROOT
+from lvutils.paths import BOOK, NOTEBOOKS, ROOT
 from lvutils.runs import catalogue
 from lvutils.runs.catalogue import Paper
 from lvutils.runs.notebook import code_cells, read_notebook, shown
@@ -54,6 +54,9 @@ def toc() -> str:
         if chapters:
             lines += [f"- caption: {part.title}", "  numbered: true", "  chapters:"]
             lines += [f"  - file: notebooks/{p.part}/{p.slug}" for p in chapters]
+    trainings = sorted(NOTEBOOKS.glob("models/*.ipynb"))
+    if trainings:
+        lines += ["- caption: Trained models", "  chapters:", *(f"  - file: notebooks/models/{p.stem}" for p in trainings)]
     lines += ["- caption: Reference", "  chapters:", *(f"  - file: book/{page}" for page in BACK)]
     return "\n".join(lines) + "\n"
 
