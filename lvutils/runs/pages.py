@@ -175,7 +175,7 @@ def _card(paper: Paper) -> str:
     href = f"../notebooks/{paper.part}/{paper.slug}.html" if written else paper.link
     picture = (
         f'<img src="../_static/thumbnails/{paper.slug}.png" alt="" loading="lazy">'
-        if written and (THUMBNAILS / f"{paper.slug}.png").is_file() or written
+        if written
         else '<div class="lv-nopicture" aria-hidden="true">planned</div>'
     )
     title = f'<a href="{href}">{_(paper.short)}</a>' if href else _(paper.short)
