@@ -67,7 +67,7 @@ class Run:
         os.environ["OMP_NUM_THREADS"] = "1"  # threads reorder sums: results would differ from run to run
         if torch := sys.modules.get("torch"):  # imported by the chapter; two seconds that others need not wait
             torch.set_num_threads(1)
-            torch.use_deterministic_algorithms(True)
+            torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which imports the compiler
             torch.manual_seed(self.seed)
         use_style()
 

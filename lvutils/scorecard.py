@@ -130,6 +130,9 @@ class Scorecard:
             )
         return rows
 
+    def __repr__(self) -> str:
+        return "\n".join(f"{r['id']} {r['verdict']}: {r['claim']}" for r in self.records())
+
     def _repr_html_(self) -> str:
         head = "".join(
             f"<th>{h}</th>" for h in ("", "Claim", "The paper", "Here, with 95 % interval", "Rule", "Verdict")

@@ -1,10 +1,14 @@
-"""nbval's kernels talk over sockets in a folder of their own: parallel workers cannot take each other's ports."""
+"""nbval's kernels are forked from a warm process, and talk over sockets in a folder of their own: parallel workers
+cannot take each other's ports.
+"""
 
 import tempfile
 from pathlib import Path
 
 import nbval.kernel
 from jupyter_client.manager import KernelManager
+
+from lvutils.runs import provisioner
 
 
 class OwnSocketsKernelManager(KernelManager):
@@ -16,3 +20,4 @@ class OwnSocketsKernelManager(KernelManager):
 
 
 nbval.kernel.KernelManager = OwnSocketsKernelManager
+provisioner.use()

@@ -72,7 +72,7 @@ def run(chapter, pairs, profile, seed, out, timeout, force):
     from lvutils.runs import run as runner
     from lvutils.runs.notebook import code_hash, shown
 
-    path = Path(chapter) if chapter.endswith(".ipynb") else catalogue.find_written(chapter).notebook
+    path = _notebook(chapter)
     given = _pairs(pairs)
     given |= {name: value for name, value in (("profile", profile), ("seed", seed)) if value is not None}
     plan = runner.plan(path, given)
@@ -91,6 +91,59 @@ def run(chapter, pairs, profile, seed, out, timeout, force):
         click.echo(f"{path.stem}: done in {results['run']['cpu_seconds']:.0f} s, {shown(out)}")
     for claim in results["claims"]:
         click.echo(f"  {claim['id']} {claim['verdict']}: {claim['claim']}")
+
+
+@main.command()
+@click.argument("chapter", metavar="SLUG")
+@click.option("-p", "pairs", metavar="NAME=V1,V2", multiple=True, help="A parameter and its values; all combinations.")
+@click.option("--points", type=click.Path(path_type=Path), help="CSV file in place of a grid: a run a line.")
+@click.option("--seeds", help="FIRST:END (the end not included) or a list; every point under each of them.")
+@click.option("--profile", help="quick, book or paper, for all runs.")
+@click.option("--workers", type=click.IntRange(1), help="Runs at a time; default one a core.")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, tcp://HOST:PORT, in place of local processes.")
+@click.option("--runs", default=str(RUNS), help="Folder or fsspec address of all runs; default runs.")
+@click.option("--timeout", type=float, help="Seconds a cell may take; default by profile, none for paper.")
+@click.option("--retry-failed", is_flag=True, help="Also run again what failed before.")
+def sweep(chapter, pairs, points, seeds, profile, workers, scheduler, runs, timeout, retry_failed):
+    """Run a chapter at many points. Interrupted, the same command goes on where it stood."""
+    import os
+
+    from lvutils.runs import sweep as sweeping
+
+    path = _notebook(chapter)
+    values = {name: text.split(",") for name, text in _pairs(pairs).items()}
+    if profile is not None:
+        values |= {"profile": [profile]}
+    if points is not None and pairs:
+        raise Misuse("--points and -p: expected one of the two")
+    listed = sweeping.parse_seeds(seeds) if seeds else []
+    table = sweeping.read_points(points) if points else [{}]
+    grid = sweeping.grid(values, listed)
+    clash = table[0].keys() & grid[0].keys()
+    if clash:
+        raise Misuse(f"{min(clash)} stands both in {points} and on the command line")
+    options = {"workers": workers or os.cpu_count(), "scheduler": scheduler, "timeout": timeout}
+    try:
+        outcome = sweeping.sweep(
+            path,
+            [row | point for row in table for point in grid],
+            runs,
+            retry_failed=retry_failed,
+            report=click.echo,
+            **options,
+        )
+    except KeyboardInterrupt:
+        click.echo("lvutils: interrupted; the same command goes on from here", err=True)
+        sys.exit(130)
+    click.echo(f"{outcome.there + len(outcome.done)} done, {len(outcome.failed)} failed, {len(outcome.lost)} lost: {runs}/{path.stem}")
+    for name, why in outcome.failed.items():
+        click.echo(f"failed {name}: {why}", err=True)
+    for name, why in outcome.lost.items():
+        click.echo(f"lost {name}: {why}", err=True)
+    if outcome.failed:
+        click.echo("failed runs are left alone unless --retry-failed says otherwise", err=True)
+    if outcome.failed or outcome.lost:
+        sys.exit(1)
 
 
 @main.command()
@@ -155,6 +208,10 @@ def pages():
 
     for path in write_pages():
         click.echo(path)
+
+
+def _notebook(chapter: str) -> Path:
+    return Path(chapter).resolve() if chapter.endswith(".ipynb") else catalogue.find_written(chapter).notebook
 
 
 def _notebooks(slugs) -> list[Path]:

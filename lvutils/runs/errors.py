@@ -7,3 +7,7 @@ class Misuse(Exception):
 
 class RunFailed(Exception):
     """A chapter was started and did not finish, or finished with other results than it should. Exit code 1."""
+
+
+class KernelDied(RunFailed):
+    """The kernel was lost under a run: killed, or out of memory. The same run may well go through another time."""

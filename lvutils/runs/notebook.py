@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lvutils.parameters import Parameter, ParameterError, parse_parameters
-from lvutils.paths import DATA, ROOT
+from lvutils.paths import DATA, MODELS, ROOT
 from lvutils.runs.errors import Misuse
 
 PARAMETERS_TAG = "parameters"
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+>")
+_STYLER = re.compile(r"\b(T_)[0-9a-f]{5}")  # the id that pandas gives a styled table
 
 
 def read_notebook(path: Path) -> dict:
@@ -61,18 +64,26 @@ def code_hash(notebook: dict) -> str:
     return digest.hexdigest()
 
 
-def run_hash(notebook: dict, parameters: dict) -> str:
-    """What a run is named by: the hash of the chapter's code, the package's library wing, the data and the parameters."""
+def base_hash(notebook: dict) -> str:
+    """SHA-256 of what all runs of a chapter share: its code, the package's library wing, the data and models."""
     digest = hashlib.sha256(code_hash(notebook).encode())
-    files = [*sorted((ROOT / "lvutils").glob("*.py")), DATA / "registry.yml"]
-    for file in files:
+    for file in [*sorted((ROOT / "lvutils").glob("*.py")), DATA / "registry.yml", *sorted(MODELS.glob("*.json"))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    digest.update(json.dumps(parameters, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def run_hash(base: str, parameters: dict, files: Iterable[Path] = ()) -> str:
+    """What a run is named by: the hash of :func:`base_hash`, its parameters, and the reader's files that they name."""
+    digest = hashlib.sha256(base.encode() + json.dumps(parameters, sort_keys=True).encode())
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 
 def clean(notebook: dict) -> dict:
-    """The notebook as it is stored: counts 1..n, no timings, no machine's traces, no progress bars, text joined."""
+    """The notebook as it is stored: counts 1..n, no timings, no machine's traces, no progress bars, text joined, no
+    object's address or random id.
+    """
     notebook["metadata"] = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -86,6 +97,11 @@ def clean(notebook: dict) -> dict:
             output.pop("metadata", None) if output["output_type"] == "stream" else output.update(metadata={})
             if "execution_count" in output:
                 output["execution_count"] = count
+            data = output.get("data", {})
+            for mime in {"text/plain", "text/html"} & data.keys():
+                text = "".join(data[mime])
+                text = _ADDRESS.sub(">", text) if mime == "text/plain" else _STYLER.sub(rf"\1{count}", text)
+                data[mime] = text
     for cell in notebook["cells"]:
         cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k in ("tags", "mystnb")}
         if not cell["metadata"].get("tags", True):

@@ -122,14 +122,17 @@ def _seed_plans(path: Path) -> list[run.Plan]:
 
 
 def run_all(jobs: dict, workers: int, what: str, **options) -> Iterable[tuple[object, Future]]:
-    """Run jobs, each in a process of its own, ``workers`` at a time; yields (key, finished future) with a progress bar.
+    """Run jobs, each in a kernel of its own, ``workers`` at a time; yields (key, finished future) with a progress bar.
 
-    jobs: key -> (plan, folder). options: passed on to :func:`lvutils.runs.run.execute`.
+    jobs: key -> (plan, folder). options: passed on to :func:`lvutils.runs.run.execute`. The longest come first, as far
+    as stored results tell, so that no worker is left with a long one at the end.
     """
     from tqdm import tqdm
 
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
+    from lvutils.runs.provisioner import use
+
+    jobs = dict(sorted(jobs.items(), key=lambda job: -_expected_seconds(job[1][0])))
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=use) as pool:
         futures = {pool.submit(run.execute, todo, out, quiet=True, **options): key for key, (todo, out) in jobs.items()}
         try:
             for future in tqdm(as_completed(futures), total=len(futures), desc=what, unit="run", leave=False):
@@ -137,6 +140,11 @@ def run_all(jobs: dict, workers: int, what: str, **options) -> Iterable[tuple[ob
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _expected_seconds(todo: run.Plan) -> float:
+    results = stored_results(todo.path)
+    return results["run"]["cpu_seconds"] if results else 0.0
 
 
 def _store(path: Path, executed: Path, by_seed: dict[int, dict]) -> str:

@@ -10,15 +10,15 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvutils.files import write_json
+from lvutils.files import write_json, write_text
 from lvutils.parameters import ParameterError, check_values, nearest
-from lvutils.runs.errors import Misuse, RunFailed
-from lvutils.runs.notebook import code_hash, parameters_of, read_notebook, run_hash, shown
+from lvutils.runs.errors import KernelDied, Misuse, RunFailed
+from lvutils.runs.notebook import base_hash, code_cells, code_hash, parameters_of, read_notebook, run_hash, shown
 
 # One thread a run: several runs share a machine, and threads reorder floating-point sums.
 RUN_ENVIRONMENT = {
@@ -33,17 +33,17 @@ CELL_TIMEOUT = {"quick": 120, "book": 600, "paper": None}  # seconds a cell may 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that has been checked and can start. ``path`` is the notebook, ``parameters`` are all its values."""
+    """A run that has been checked and can start.
+
+    ``path`` is the notebook, ``parameters`` are all its values, ``given`` those that differ from what it declares, and
+    ``name`` the hash of all that its results depend on.
+    """
 
     path: Path
     notebook: dict
     parameters: dict
     given: dict
-
-    @property
-    def name(self) -> str:
-        """The run's name: the hash of all that its results depend on."""
-        return run_hash(self.notebook, self.parameters)
+    name: str
 
 
 def plan(path: Path, given: Mapping[str, str | object]) -> Plan:
@@ -51,22 +51,35 @@ def plan(path: Path, given: Mapping[str, str | object]) -> Plan:
 
     given: values by name; text is parsed as the parameter's declared type. Raises Misuse, one line.
     """
+    return plan_all(path, [given])[0]
+
+
+def plan_all(path: Path, points: Sequence[Mapping[str, str | object]]) -> list[Plan]:
+    """Check several runs of a chapter before any starts, as :func:`plan` does. Raises Misuse for the first bad one."""
     notebook = read_notebook(path)
     declared = parameters_of(notebook, shown(path))
-    values = {}
-    try:
-        for name, value in given.items():
-            if name not in declared:
-                raise ParameterError(f"unknown parameter {name}{nearest(name, declared)}")
-            parameter = declared[name]
-            value = parameter.parse(value) if isinstance(value, str) else parameter.check(value)
-            if parameter.path and value not in parameter.choices:
-                value = str(Path(value).resolve())  # the kernel's working folder is another one
-            values[name] = value
-        parameters = check_values(declared, values)
-    except ParameterError as error:
-        raise Misuse(f"{path.stem}: {error}") from None
-    return Plan(path, notebook, parameters, values)
+    base = base_hash(notebook)
+    plans = []
+    for given in points:
+        values, files = {}, []
+        try:
+            for name, value in given.items():
+                if name not in declared:
+                    raise ParameterError(f"unknown parameter {name}{nearest(name, declared)}")
+                parameter = declared[name]
+                value = parameter.parse(value) if isinstance(value, str) else parameter.check(value)
+                if parameter.path and value not in parameter.choices:
+                    files.append(Path(value).resolve())
+                    value = str(files[-1])  # the kernel's working folder is another one
+                values[name] = value
+            parameters = check_values(declared, values)
+            name = run_hash(base, parameters, files)
+        except ParameterError as error:
+            raise Misuse(f"{path.stem}: {error}") from None
+        except OSError as error:
+            raise Misuse(f"{path.stem}: {shown(Path(error.filename))}: {error.strerror}") from None
+        plans.append(Plan(path, notebook, parameters, values, name))
+    return plans
 
 
 def execute(
@@ -80,12 +93,14 @@ def execute(
 ) -> dict:
     """Run a planned chapter into the folder ``out``; its results.
 
-    ``out`` appears only when the run is complete, holding ``chapter.ipynb`` and ``results.json``. A failed run leaves
-    ``out`` with the suffix ``.failed``, holding the notebook up to the failing cell.
+    ``out`` appears only when the run is complete, holding ``chapter.ipynb``, ``parameters.json``, ``environment.json``
+    and ``results.json``. A failed run leaves ``out`` with the suffix ``.failed``, holding the notebook up to the failing
+    cell and ``error.txt`` in place of results.
 
     timeout: seconds a cell may take (None: the profile's own). bar: show progress over the cells. quiet: no progress
     bars inside the notebook. trains_model: the notebook stores a model (into ``out``) in place of a scorecard, and may
-    take its time. Raises Misuse for a folder that cannot be written, RunFailed for a run that fails.
+    take its time. Raises Misuse for a folder that cannot be written, RunFailed for a run that fails, KernelDied (a
+    RunFailed) for one whose kernel was lost, which leaves nothing.
     """
     out = out.resolve()
     part = out.with_name(f".{out.name}.{os.getpid()}")
@@ -95,23 +110,25 @@ def execute(
     except OSError as error:
         raise Misuse(f"cannot write to {shown(out.parent)}: {error.strerror or error}") from None
     try:
-        before = _children()
+        write_json(part / "parameters.json", todo.parameters)
+        write_json(part / "environment.json", versions())
+        before = _used()
         limit = timeout or (None if trains_model else CELL_TIMEOUT[todo.parameters["profile"]])
         message = _papermill(todo, part, limit, bar, quiet)
-        after = _children()
+        after = _used()
         results_file = part / "results.json"
         if trains_model and message is None:
             write_json(results_file, {"parameters": todo.parameters})
         if message is None and not results_file.is_file():
             message = "the notebook ran to its end without a scorecard"
         if message is not None:
+            write_text(part / "error.txt", "\n".join([message, *_traceback(part / "chapter.ipynb")]) + "\n")
             shutil.rmtree(failed, ignore_errors=True)
             part.replace(failed)
             raise RunFailed(f"{todo.path.stem}: {message}; the notebook up to there is {shown(failed / 'chapter.ipynb')}")
         results = json.loads(results_file.read_text(encoding="utf-8"))
         results["code"] = code_hash(todo.notebook)
-        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        results["run"] = {"cpu_seconds": round(seconds, 1), "memory_mib": after.ru_maxrss // 1024, **versions()}
+        results["run"] = {"cpu_seconds": round(after[0] - before[0], 1), "memory_mib": after[1] // 1024, **versions()}
         write_json(results_file, results)
         if out.exists():
             shutil.rmtree(out)
@@ -160,6 +177,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
                 progress_bar=bar,
                 cwd=str(todo.path.parent),
                 execution_timeout=timeout,
+                autosave_cell_every=0,  # it is saved after each cell, and need not be in between
                 start_timeout=120,
                 config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/k"}),
             )
@@ -169,14 +187,24 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
         except CellTimeoutError:
             return f"a cell took longer than {timeout:g} s"
         except DeadKernelError:
-            return "the kernel died (out of memory, or killed)"
+            raise KernelDied(f"{todo.path.stem}: the kernel died (out of memory, or killed)") from None
         except RuntimeError as error:  # what nbclient raises where a kernel does not answer
             return f"the kernel did not start: {_first_line(str(error))}"
     return None
 
 
 def _first_line(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).strip().split("\n")[0]
+    return _plain(text).strip().split("\n")[0]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def _traceback(chapter: Path) -> list[str]:
+    """The traceback that an executed notebook holds, without colours."""
+    outputs = [o for _, cell in code_cells(read_notebook(chapter)) for o in cell["outputs"]]
+    return [_plain(line) for o in outputs if o["output_type"] == "error" for line in o["traceback"]]
 
 
 @contextmanager
@@ -193,6 +221,13 @@ def _environment(values: Mapping[str, str]):
                 os.environ[name] = value
 
 
-def _children() -> resource.struct_rusage:
-    """Processor time and peak memory of the kernels so far: unlike time by the clock, no matter how busy the machine is."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN)
+def _used() -> tuple[float, int]:
+    """Processor seconds of the kernels so far (unlike time by the clock, no matter how busy the machine is), and the
+    peak memory in KiB of the last: of the one that was forked, or else of the largest child.
+    """
+    forked = sys.modules.get("lvutils.runs.provisioner")
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = children.ru_utime + children.ru_stime
+    if forked is None or forked.ForkedKernel.cpu_seconds == 0:
+        return seconds, children.ru_maxrss
+    return seconds + forked.ForkedKernel.cpu_seconds, forked.ForkedKernel.memory_kib

@@ -1,0 +1,107 @@
+"""Where runs are kept: a folder, or any other place that fsspec has an address for.
+
+One folder a run, ``CHAPTER/NAME``, that is there whole or not at all: moved into place on a disk, and elsewhere complete
+when its ``results.json``, written last, is there. A failed run is ``CHAPTER/NAME.failed``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from lvutils.runs import run
+from lvutils.runs.errors import Misuse, RunFailed
+
+MARKS = {"": "results.json", ".failed": "error.txt"}  # the file that says that a folder is complete
+
+
+class Store:
+    """The runs of one chapter.
+
+    address: the folder of all runs, a path or an fsspec address. chapter: the chapter's name.
+    Raises Misuse for an address that cannot be read.
+    """
+
+    def __init__(self, address: str, chapter: str):
+        try:
+            self.files, root = fsspec.core.url_to_fs(address)
+            self.local = isinstance(self.files, LocalFileSystem)
+            self.address = os.path.abspath(root) if self.local else address.rstrip("/")
+            self.root = f"{os.path.abspath(root) if self.local else root.rstrip('/')}/{chapter}"
+            self.chapter = chapter
+            self.names("")
+        except (ImportError, OSError, ValueError) as error:
+            raise Misuse(f"cannot read {address}: {error or type(error).__name__}") from None
+
+    def names(self, kind: str) -> set[str]:
+        """Names of the finished runs, or with kind ".failed" of the failed ones."""
+        self.files.invalidate_cache()
+        pattern = f"{self.root}/*{kind}/{MARKS[kind]}"
+        return {path.split("/")[-2].removesuffix(kind) for path in self.files.glob(pattern)}
+
+    def has(self, name: str) -> bool:
+        """Whether a run is finished."""
+        self.files.invalidate_cache()
+        return self.files.exists(f"{self.root}/{name}/{MARKS['']}")
+
+    def read(self, name: str, file: str = "results.json") -> str:
+        """A file of a run, or of a failed one, as text."""
+        return self.files.cat_file(f"{self.root}/{name}/{file}").decode()
+
+    def results(self) -> dict[str, dict]:
+        """The results of all finished runs by name, in the order of the names."""
+        names = sorted(self.names(""))
+        texts = self.files.cat([f"{self.root}/{name}/{MARKS['']}" for name in names]) if names else {}
+        return {path.split("/")[-2]: json.loads(text) for path, text in sorted(texts.items())}
+
+    def execute(self, todo: run.Plan, timeout: float | None = None) -> None:
+        """Execute a run and keep it. Raises RunFailed after a failed one is kept, KernelDied where nothing is."""
+        if self.local:
+            with self._claim(todo.name):
+                if not self.has(todo.name):  # while we waited, another sweep may have run it
+                    for part in Path(self.root).glob(f".{todo.name}.*"):
+                        shutil.rmtree(part, ignore_errors=True)  # of a process that was killed: we hold the claim
+                    run.execute(todo, Path(self.root, todo.name), timeout=timeout, quiet=True)
+            return
+        with tempfile.TemporaryDirectory(prefix="lv-") as folder:
+            out = Path(folder, todo.name)
+            try:
+                run.execute(todo, out, timeout=timeout, quiet=True)
+            except RunFailed:
+                self._send(out.with_name(f"{out.name}.failed"), ".failed")
+                raise
+            self._send(out, "")
+        self.forget_failure(todo.name)
+
+    def forget_failure(self, name: str) -> None:
+        """Remove what a failed run left."""
+        folder = f"{self.root}/{name}.failed"
+        if self.files.exists(folder):
+            self.files.rm(folder, recursive=True)
+
+    def _send(self, folder: Path, kind: str) -> None:
+        if not folder.is_dir():
+            return
+        last = MARKS[kind]
+        for path in sorted(folder.iterdir(), key=lambda p: p.name == last):
+            self.files.pipe_file(f"{self.root}/{folder.name}/{path.name}", path.read_bytes())
+
+    @contextmanager
+    def _claim(self, name: str) -> Iterator[None]:
+        """Wait until no other process runs the same, on this machine or on one that shares the folder.
+
+        A lock on one byte of one file: it goes with the process that holds it, however that ends.
+        """
+        Path(self.root).mkdir(parents=True, exist_ok=True)
+        with open(f"{self.root}/.claims", "ab") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX, 1, int(name[:15], 16))
+            yield

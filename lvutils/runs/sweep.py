@@ -1,0 +1,206 @@
+"""Many runs of one chapter, on dask.distributed: a grid or a list of parameters, interrupted and taken up again."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import itertools
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvutils.runs import run
+from lvutils.runs.errors import KernelDied, Misuse, RunFailed
+from lvutils.runs.notebook import shown
+from lvutils.runs.refresh import stored_results
+from lvutils.runs.store import Store
+
+TRIES = 3  # a kernel that dies may have been killed, or have met a full memory: twice more, then it is left for another day
+MOST = 100_000
+
+
+def grid(values: Mapping[str, Sequence[str]], seeds: Sequence[int]) -> list[dict]:
+    """All combinations of values, each with all seeds (none: the chapter's own)."""
+    points = [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
+    return [{**point, "seed": seed} for point in points for seed in seeds] if seeds else points
+
+
+def parse_seeds(text: str) -> list[int]:
+    """``0:10`` (0 to 9) or ``0,3,7``. Raises Misuse."""
+    try:
+        first, colon, last = text.partition(":")
+        seeds = list(range(int(first), int(last))) if colon else [int(part) for part in text.split(",")]
+    except ValueError:
+        seeds = []
+    if not seeds:
+        raise Misuse(f"--seeds {text!r}: expected FIRST:END, the end not included, or a list as 0,3,7")
+    return seeds
+
+
+def read_points(path: Path) -> list[dict]:
+    """The rows of a CSV file with a header, as points. Raises Misuse naming the file and the line."""
+    try:
+        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), strict=True)
+        points = []
+        for row in reader:
+            if None in row or None in row.values():
+                raise Misuse(f"{shown(path)}: line {reader.line_num} has not as many cells as the header")
+            points.append({name.strip(): value.strip() for name, value in row.items()})
+    except (OSError, ValueError, csv.Error) as error:
+        raise Misuse(f"{shown(path)}: not a readable CSV file ({getattr(error, 'strerror', None) or error})") from None
+    if not points:
+        raise Misuse(f"{shown(path)}: no rows; expected a header of parameters and one line a run")
+    return points
+
+
+@dataclass
+class Outcome:
+    """What became of a sweep: runs done now, already there, failed (name -> reason), lost to dead kernels or workers."""
+
+    there: int
+    done: list[str]
+    failed: dict[str, str]
+    lost: dict[str, str]
+
+
+def sweep(
+    path: Path,
+    points: Sequence[Mapping],
+    runs: str,
+    *,
+    workers: int = 2,
+    scheduler: str | None = None,
+    retry_failed: bool = False,
+    timeout: float | None = None,
+    report: Callable[[str], None],
+) -> Outcome:
+    """Run a chapter at many points; those that are there already are left alone.
+
+    path: the notebook. points: values by name, a run each. runs: the folder or fsspec address of all runs.
+    workers: processes of a local cluster, one run at a time each. scheduler: address of a Dask scheduler to use instead;
+    its workers need this project at the same state, and the same ``runs``. timeout: seconds a cell may take.
+    Raises Misuse before anything starts.
+    """
+    if len(points) > MOST:
+        raise Misuse(f"{len(points)} runs, expected at most {MOST}")
+    plans = {todo.name: todo for todo in run.plan_all(path, points)}
+    store = Store(runs, path.stem)
+    there = plans.keys() & store.names("")
+    known = plans.keys() & store.names(".failed") - there
+    if retry_failed:
+        for name in known:
+            store.forget_failure(name)
+        known = set()
+    todo = [plan for name, plan in plans.items() if name not in there | known]
+    outcome = Outcome(len(there), [], {n: store.read(f"{n}.failed", "error.txt").split("\n")[0] for n in known}, {})
+    report(f"{len(plans)} runs, {len(there)} there already, {len(todo)} to do{_estimate(todo, store, workers, scheduler)}")
+    if todo:
+        with _client(workers, scheduler) as client:
+            _drive(client, todo, store, outcome, timeout)
+    return outcome
+
+
+def _drive(client, todo: Sequence[run.Plan], store: Store, outcome: Outcome, timeout: float | None) -> None:
+    from distributed import as_completed
+    from tqdm import tqdm
+
+    jobs = {plan.name: plan for plan in todo}
+    futures = [
+        client.submit(
+            work, str(plan.path), plan.given, name, store.address, timeout, key=f"{name}-{time.time_ns()}", pure=False
+        )
+        for name, plan in jobs.items()
+    ]
+    names = dict(zip((future.key for future in futures), jobs, strict=True))
+    with tqdm(total=len(jobs), unit="run", desc=store.chapter, file=sys.stderr) as bar:
+        for future in as_completed(futures):
+            name = names[future.key]
+            try:
+                state, message = future.result()
+            except Exception as error:  # KilledWorker, or what the cluster says when it goes away
+                state, message = "lost", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            if state == "done":
+                outcome.done.append(name)
+            else:
+                getattr(outcome, state)[name] = message
+            bar.update()
+            bar.set_postfix(failed=len(outcome.failed), left=bar.total - bar.n)
+
+
+def work(path: str, given: dict, name: str, runs: str, timeout: float | None) -> tuple[str, str]:
+    """One run, on a worker; "done", "failed" or "lost", and in one line why."""
+    from lvutils.runs import provisioner
+
+    provisioner.use()
+    todo = run.plan(Path(path), given)
+    if todo.name != name:
+        return "lost", "the worker's project differs from this one (code, data or models)"
+    store = Store(runs, todo.path.stem)
+    if store.has(name):
+        return "done", ""
+    for left in reversed(range(TRIES)):
+        try:
+            store.execute(todo, timeout)
+        except KernelDied as error:
+            if not left:
+                return "lost", str(error)
+        except RunFailed as error:
+            return "failed", str(error)
+        else:
+            return "done", ""
+    raise AssertionError("unreachable")
+
+
+@contextlib.contextmanager
+def _client(workers: int, scheduler: str | None):
+    import logging
+
+    import dask
+    from distributed import Client, LocalCluster
+
+    dask.config.set({"distributed.worker.memory.terminate": False, "distributed.worker.memory.pause": False})
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=10)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise Misuse(f"no Dask scheduler answers at {scheduler} ({type(error).__name__})") from None
+        with client:
+            yield client
+        return
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+            env=run.RUN_ENVIRONMENT,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _estimate(todo: Sequence[run.Plan], store: Store, workers: int, scheduler: str | None) -> str:
+    """How long it may take, from earlier runs under the same profile, else from the stored results."""
+    if not todo:
+        return ""
+    profile = todo[0].parameters["profile"]
+    earlier = [r["run"]["cpu_seconds"] for r in store.results().values() if r["parameters"]["profile"] == profile]
+    stored = stored_results(todo[0].path)
+    if not earlier and stored and stored["parameters"]["profile"] == profile:
+        earlier = [stored["run"]["cpu_seconds"]]
+    if not earlier:
+        return "; no run under this profile yet to tell how long one takes"
+    seconds = statistics.median(earlier)
+    total = "" if scheduler else f", about {_duration(seconds * len(todo) / min(workers, len(todo)))} in all"
+    return f"; one takes about {_duration(seconds)}{total}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

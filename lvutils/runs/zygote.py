@@ -1,0 +1,227 @@
+"""A warm process that forks Jupyter kernels: what every chapter imports is imported once.
+
+Started by :mod:`lvutils.runs.provisioner`, one for each process that runs notebooks, with one end of a socket pair. A
+request on it brings the kernel's command line, environment and folder, and a socket of the kernel's own. On that the
+zygote answers the process number and, at the end, the exit status and what the kernel used. When a socket closes on the
+other side, its kernel is killed, and with the first one all: no kernel outlives the process that asked for it, however
+that ended.
+
+It forks only while it has a single thread, and computes nothing beyond imports, so that a fork is as good as new.
+Linux only: elsewhere a fork of a process with these modules is not safe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import random
+import selectors
+import signal
+import socket
+import struct
+import sys
+
+HEADER = struct.Struct("!I")
+# What chapters import. A module that is not installed, or fails, is left to the chapter.
+MODULES = (
+    "numpy",
+    "pandas",
+    "scipy.linalg",
+    "scipy.optimize",
+    "scipy.stats",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.pyplot",
+    "seaborn",
+    "sklearn.datasets",
+    "sklearn.decomposition",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.neural_network",
+    "torch",
+    "torch._dynamo",  # what an optimiser imports at its first step
+    "torch.nn.functional",
+    "torch.optim",
+    "tornado.platform.asyncio",
+    "safetensors.torch",
+    "tqdm",
+    "IPython.core.debugger",
+    "IPython.core.oinspect",
+    "IPython.core.pylabtools",
+    "IPython.extensions.storemagic",
+    "ipykernel.debugger",
+    "ipykernel.ipkernel",
+    "ipykernel.kernelapp",
+    "ipykernel.zmqshell",
+    "lvutils",
+    "lvutils.data",
+    "lvutils.diffusion",
+    "lvutils.distributions",
+    "lvutils.lm",
+    "lvutils.models",
+    "lvutils.nn",
+    "lvutils.plot",
+    "lvutils.scorecard",
+    "lvutils.stats",
+    "lvutils.train",
+)
+
+
+def main(control: socket.socket) -> None:
+    """Import, then serve until the other side closes."""
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # as ipykernel_launcher does
+    for name in MODULES:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection in a kernel would otherwise touch, and so copy, every page of these modules
+    _Zygote(control).serve()
+
+
+class _Zygote:
+    def __init__(self, control: socket.socket):
+        self.control = control
+        self.kernels: dict[int, socket.socket] = {}  # by process number
+        self.wake, wake = socket.socketpair()
+        for end in (self.wake, wake):
+            end.setblocking(False)
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked, which closes the socket
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(control, selectors.EVENT_READ)
+        self.selector.register(self.wake, selectors.EVENT_READ)
+        self.opened = (self.wake, wake, self.selector)
+        control.sendall(b"r")  # ready
+
+    def serve(self) -> None:
+        while True:
+            for key, _ in self.selector.select():
+                if key.fileobj is self.control:
+                    if not self.request():
+                        for pid in self.kernels:
+                            _kill(pid)
+                        return
+                elif key.fileobj is self.wake:
+                    with contextlib.suppress(BlockingIOError):
+                        while self.wake.recv(4096):
+                            pass
+                    self.reap()
+                else:
+                    self.drop(key.fileobj, key.data)
+
+    def request(self) -> bool:
+        """Fork one kernel. False where the other side has closed."""
+        head, descriptors, _, _ = socket.recv_fds(self.control, HEADER.size, 3)
+        if len(head) < HEADER.size:
+            return False
+        body = bytearray()
+        while len(body) < HEADER.unpack(head)[0]:
+            part = self.control.recv(1 << 16)
+            if not part:
+                return False
+            body += part
+        own = socket.socket(fileno=descriptors[0])
+        if len(os.listdir("/proc/self/task")) > 1:
+            _answer(own, refused="the warm process has more than one thread")
+            own.close()
+        else:
+            pid = os.fork()
+            if pid == 0:
+                self.become_kernel(json.loads(body), own, descriptors[1:])
+            with contextlib.suppress(OSError):  # the child does the same; whoever comes first
+                os.setpgid(pid, pid)
+            self.kernels[pid] = own
+            self.selector.register(own, selectors.EVENT_READ, pid)
+            _answer(own, pid=pid)
+        for descriptor in descriptors[1:]:
+            os.close(descriptor)
+        return True
+
+    def become_kernel(self, request: dict, own: socket.socket, output: list[int]) -> None:
+        """In the child: nothing of the zygote's stays open, nothing of its state is shared. Does not return."""
+        status = 1
+        try:
+            os.setpgid(0, 0)
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL if number == signal.SIGCHLD else signal.default_int_handler)
+            for end in (self.control, own, *self.kernels.values(), *self.opened):
+                end.close()
+            null = os.open(os.devnull, os.O_RDONLY)
+            for source, target in ((null, 0), *zip(output, (1, 2), strict=True)):
+                os.dup2(source, target)
+                os.close(source)
+            os.environ.clear()
+            os.environ.update(request["env"])
+            os.chdir(request["cwd"])
+            random.seed()
+            if numpy := sys.modules.get("numpy"):
+                numpy.random.seed(None)
+            _kernel(request["arguments"])
+            status = 0
+        except SystemExit as leaving:
+            status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            import atexit
+
+            with contextlib.suppress(BaseException):
+                atexit._run_exitfuncs()  # then no teardown of modules, which takes a third of a second
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(status)
+
+    def reap(self) -> None:
+        while self.kernels:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            own = self.kernels.pop(pid)
+            with contextlib.suppress(KeyError):
+                self.selector.unregister(own)
+            status = os.waitstatus_to_exitcode(status)
+            _answer(own, status=status, cpu_seconds=usage.ru_utime + usage.ru_stime, memory_kib=usage.ru_maxrss)
+            own.close()
+
+    def drop(self, own: socket.socket, pid: int) -> None:
+        """Whoever wanted this kernel is gone."""
+        if self.kernels.get(pid) is own:  # else it was reaped in this very turn
+            self.selector.unregister(own)
+            _kill(pid)
+
+
+def _kernel(arguments: list[str]) -> None:
+    """What ``python -m ipykernel_launcher`` does, and figures inline: matplotlib is there already, and will not ask."""
+    from ipykernel.kernelapp import IPKernelApp
+
+    sys.argv = ["ipykernel_launcher", *arguments]
+    app = IPKernelApp.instance(parent_handle=os.getppid())
+    app.initialize(arguments)
+    # Jupyter interrupts a kernel before it shuts it down, now and then in the middle of its last, idle, answer.
+    app.log.addFilter(lambda entry: not str(entry.msg).startswith("KeyboardInterrupt caught"))
+    if "matplotlib.pyplot" in sys.modules:
+        app.shell.enable_matplotlib("inline")
+    app.start()
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _answer(own: socket.socket, **fields: object) -> None:
+    with contextlib.suppress(OSError):
+        own.sendall(json.dumps(fields).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
