@@ -79,7 +79,8 @@ def store_model(name: str, model: torch.nn.Module, kind: str, config: Mapping, a
     """
     if kind not in _BUILDERS:
         raise ValueError(f"kind {kind!r}{nearest(kind, _BUILDERS)}")
-    raw = save({key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()})
+    state = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
+    raw = save({key: value.contiguous() for key, value in state.items()})
     if len(raw) > MAX_BYTES:
         raise ValueError(f"model {name} takes {len(raw) / 1e6:.1f} MB, at most {MAX_BYTES / 1e6:.0f}")
     folder = os.environ.get("LVUTILS_MODELS")

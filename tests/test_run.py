@@ -19,6 +19,7 @@ def test_a_run_leaves_a_notebook_and_results_and_never_touches_its_source(mini, 
         "seed": 7,
         "shift": -2.0,
         "n_draws": 50,
+        "pause": 0.0,
         "trouble": "none",
         "data": "iris",
     }
@@ -26,6 +27,8 @@ def test_a_run_leaves_a_notebook_and_results_and_never_touches_its_source(mini, 
     assert [c["verdict"] for c in results["claims"]] == ["fails here"] * 3
     assert len(results["code"]) == 64
     assert results["run"]["memory_mib"] > 50
+    assert read_json(out / "parameters.json") == results["parameters"]
+    assert "torch" in read_json(out / "environment.json")["versions"]
     injected = [c for c in read_json(out / "chapter.ipynb")["cells"] if "injected-parameters" in c["metadata"]["tags"]]
     assert "shift = -2.0" in "".join(injected[0]["source"])
 
@@ -43,6 +46,7 @@ def test_a_failed_run_keeps_its_notebook_and_says_where_it_failed(mini, tmp_path
     assert "cell 4 failed: ValueError: planned; the notebook up to there is" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+    assert "ValueError: planned" in (tmp_path / "out.failed" / "error.txt").read_text()
     kept = read_json(tmp_path / "out.failed" / "chapter.ipynb")
     assert any(o["output_type"] == "error" for c in kept["cells"] for o in c.get("outputs", []))
 
@@ -78,3 +82,11 @@ def test_the_name_of_a_run_hangs_on_code_and_parameters(mini):
     assert plan(mini, {"shift": "2"}).name != name
     mini.write_text(mini.read_text().replace("bound in ((1, 0.0)", "bound in ((1, 0.5)"))
     assert plan(mini, {}).name != name
+
+
+def test_the_name_of_a_run_hangs_on_the_readers_file(mini, tmp_path):
+    table = tmp_path / "mine.csv"
+    table.write_text("a,label\n1,x\n")
+    name = plan(mini, {"data": str(table)}).name
+    table.write_text("a,label\n2,x\n")
+    assert plan(mini, {"data": str(table)}).name != name

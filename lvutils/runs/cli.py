@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -106,8 +107,6 @@ def run(chapter, pairs, profile, seed, out, timeout, force):
 @click.option("--retry-failed", is_flag=True, help="Also run again what failed before.")
 def sweep(chapter, pairs, points, seeds, profile, workers, scheduler, runs, timeout, retry_failed):
     """Run a chapter at many points. Interrupted, the same command goes on where it stood."""
-    import os
-
     from lvutils.runs import sweep as sweeping
 
     path = _notebook(chapter)
@@ -133,8 +132,8 @@ def sweep(chapter, pairs, points, seeds, profile, workers, scheduler, runs, time
             **options,
         )
     except KeyboardInterrupt:
-        click.echo("lvutils: interrupted; the same command goes on from here", err=True)
-        sys.exit(130)
+        click.echo("\nlvutils: interrupted; the same command goes on from here", err=True)
+        os._exit(130)  # at once: workers and kernels end with this process, and a cluster takes its time to close
     click.echo(f"{outcome.there + len(outcome.done)} done, {len(outcome.failed)} failed, {len(outcome.lost)} lost: {runs}/{path.stem}")
     for name, why in outcome.failed.items():
         click.echo(f"failed {name}: {why}", err=True)
@@ -144,6 +143,22 @@ def sweep(chapter, pairs, points, seeds, profile, workers, scheduler, runs, time
         click.echo("failed runs are left alone unless --retry-failed says otherwise", err=True)
     if outcome.failed or outcome.lost:
         sys.exit(1)
+
+
+@main.command()
+@click.argument("runs")
+@click.option("--by", metavar="PARAMETER", help="Plot against this parameter alone.")
+@click.option("--value", metavar="FIGURE", help="Plot this recorded figure alone.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of table and report; default comparison in RUNS.")
+def compare(runs, by, value, out):
+    """Bring the runs of a sweep into one table, and write a report. RUNS is a folder or address, as runs/SLUG."""
+    from lvutils.runs.compare import compare as compare_
+
+    if out is None:
+        if "://" in runs:
+            raise Misuse("--out is needed where the runs are not in a folder of this machine")
+        out = Path(runs) / "comparison"
+    compare_(runs, out, by, value, click.echo)
 
 
 @main.command()

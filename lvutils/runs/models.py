@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,13 +11,14 @@ import yaml
 
 from lvutils.files import write_bytes, write_json, write_text
 from lvutils.parameters import nearest
-from lvutils.paths import MODELS, NOTEBOOKS
+from lvutils.paths import MODELS, NOTEBOOKS, ROOT
 from lvutils.runs import run
 from lvutils.runs.errors import Misuse, RunFailed
 from lvutils.runs.notebook import clean, code_hash, dump, read_notebook
 from lvutils.runs.refresh import run_all
 
 FOLDER = NOTEBOOKS / "models"
+WORK = ROOT / "runs" / "models"  # where a training run lies until its model is stored; it stays where that fails
 
 
 def index() -> dict[str, dict]:
@@ -36,19 +37,18 @@ def train(names: Sequence[str], workers: int, report: Callable[[str], None]) -> 
     for name in names:
         if name not in known:
             raise Misuse(f"unknown model {name!r}{nearest(name, known)}")
-    failures = []
-    with tempfile.TemporaryDirectory() as folder:
-        jobs = {}
-        for name in names or known:
-            todo = run.plan(FOLDER / f"{known[name]['notebook']}.ipynb", known[name].get("parameters", {}))
-            jobs[name] = (todo, Path(folder) / name)
-        for name, future in run_all(jobs, workers, "training", trains_model=True):
-            todo, out = jobs[name]
-            try:
-                results = future.result()
-                report(_store(name, todo, out, results))
-            except RunFailed as error:
-                failures.append(str(error))
+    failures, jobs = [], {}
+    for name in names or known:
+        todo = run.plan(FOLDER / f"{known[name]['notebook']}.ipynb", known[name].get("parameters", {}))
+        jobs[name] = (todo, WORK / name)
+    for name, future in run_all(jobs, workers, "training", trains_model=True):
+        todo, out = jobs[name]
+        try:
+            report(_store(name, todo, out, future.result()))
+        except RunFailed as error:
+            failures.append(str(error))
+        else:
+            shutil.rmtree(out)
     if failures:
         raise RunFailed("\n".join(failures))
 

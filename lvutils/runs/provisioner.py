@@ -10,18 +10,22 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import hashlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
+import tempfile
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
+from lvutils.runs.run import RUN_ENVIRONMENT
 from lvutils.runs.zygote import HEADER
 
 # Read when an interpreter starts or a library is imported: a warm process serves only kernels that agree in these.
@@ -30,64 +34,74 @@ _STARTUP = (
     "OPENBLAS_", "PYTHON", "PYTORCH_", "TORCH", "TZ",
 )  # fmt: skip
 _PATIENCE = 120.0  # seconds a warm process may take to import
+_SHARED = "LVUTILS_ZYGOTE"  # where child processes find the one that is there: a digest of its environment, and its socket
 
 
 def use() -> None:
-    """From here on, kernels that this process or its children start are forked where that is possible."""
+    """From here on, kernels that this process or its children start are forked where that is possible.
+
+    Sets what runs need in the environment (one thread each), and starts a warm process unless a parent has one.
+    """
+    os.environ.update(RUN_ENVIRONMENT)
     os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = "lvutils-fork"
-    os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")  # a thread that pandas would start
-    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # a thread that pandas would start
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    if sys.platform == "linux" and _SHARED not in os.environ:
+        with contextlib.suppress(OSError):
+            zygote = Zygote(dict(os.environ))
+            os.environ[_SHARED] = f"{_digest(os.environ)}:{zygote.path}"
+
+
+def _digest(environment: Mapping[str, str]) -> str:
+    """What kernels must agree in to come from the same warm process."""
+    relevant = sorted((k, v) for k, v in environment.items() if k.startswith(_STARTUP))
+    return hashlib.sha256(repr((sys.executable, relevant)).encode()).hexdigest()[:16]
 
 
 class Zygote:
-    """The client's side of a warm process."""
-
-    _alive: ClassVar[dict[tuple, Zygote | None]] = {}  # None: it did not start, and is not tried again
-    _lock = threading.Lock()
+    """A warm process of this one, that ends with it."""
 
     def __init__(self, environment: dict[str, str]):
-        self.control, theirs = socket.socketpair()
-        command = [sys.executable, "-P", "-m", "lvutils.runs.zygote", str(theirs.fileno())]
-        with theirs:
+        self.path = os.path.join(tempfile.mkdtemp(prefix="lv-"), "zygote")
+        self.life, theirs = socket.socketpair()
+        with theirs, socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.path)
+            listener.listen()
+            numbers = [theirs.fileno(), listener.fileno()]
             self.process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, process_group=0
+                [sys.executable, "-P", "-m", "lvutils.runs.zygote", *map(str, numbers)],
+                pass_fds=numbers,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                process_group=0,
             )
-        self.control.settimeout(_PATIENCE)
-        if self.control.recv(1) != b"r":
-            raise OSError("the warm process did not start")
-
-    @classmethod
-    def of(cls, environment: dict[str, str]) -> Zygote | None:
-        """The warm process for kernels of an environment, started where there is none; None where that fails."""
-        key = (os.getpid(), *sorted((k, v) for k, v in environment.items() if k.startswith(_STARTUP)))
-        with cls._lock:
-            if key not in cls._alive or (cls._alive[key] and cls._alive[key].process.poll() is not None):
-                try:
-                    cls._alive[key] = cls(environment)
-                except OSError:
-                    cls._alive[key] = None
-            return cls._alive[key]
-
-    def fork(self, arguments: list[str], environment: dict[str, str], cwd: str, output: tuple[int, int]) -> ForkedKernel:
-        """Fork a kernel. Raises OSError where that is refused."""
-        own, theirs = socket.socketpair()
-        body = json.dumps({"arguments": arguments, "env": environment, "cwd": cwd}).encode()
-        with self._lock, theirs:
-            socket.send_fds(self.control, [HEADER.pack(len(body))], [theirs.fileno(), *output])
-            self.control.sendall(body)
-        return ForkedKernel(own)
+        self.pid = os.getpid()
+        atexit.register(self.close)
 
     def close(self) -> None:
         """End it, and with it the kernels that are left."""
-        self.control.close()
-        self.process.wait()
+        if self.pid == os.getpid():  # and not a fork of the process that started it
+            self.life.close()
+            self.process.wait()
+            shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
 
 
-@atexit.register
-def _close_all() -> None:
-    for (pid, *_), zygote in Zygote._alive.items():
-        if zygote is not None and pid == os.getpid():
-            zygote.close()
+def fork(arguments: list[str], environment: dict[str, str], cwd: str, output: tuple[int, int]) -> ForkedKernel:
+    """A kernel from the warm process. Raises OSError where there is none for its environment, or it refuses."""
+    digest, _, path = os.environ.get(_SHARED, "").partition(":")
+    if digest != _digest(environment):
+        raise OSError("no warm process for this environment")
+    own = socket.socket(socket.AF_UNIX)
+    try:
+        own.settimeout(_PATIENCE)
+        own.connect(path)
+        body = json.dumps({"arguments": arguments, "env": environment, "cwd": cwd}).encode()
+        socket.send_fds(own, [HEADER.pack(len(body))], output)
+        own.sendall(body)
+        return ForkedKernel(own)
+    except OSError:
+        own.close()
+        raise
 
 
 class ForkedKernel:
@@ -102,7 +116,6 @@ class ForkedKernel:
         own.settimeout(_PATIENCE)
         self._read()
         if "pid" not in self._answer:
-            own.close()
             raise OSError(self._answer.get("refused", "the warm process is gone"))
         self.pid = self._answer["pid"]
         own.setblocking(False)
@@ -193,11 +206,8 @@ class ForkProvisioner(LocalProvisioner):
             return None
         environment = dict(kwargs.get("env") or os.environ)
         try:
-            zygote = Zygote.of(environment)
-            if zygote is None:
-                return None
             output = tuple(self._descriptor(kwargs.get(name), k) for k, name in ((1, "stdout"), (2, "stderr")))
-            return zygote.fork(cmd[3:], environment, os.fspath(kwargs.get("cwd") or os.getcwd()), output)
+            return fork(cmd[3:], environment, os.fspath(kwargs.get("cwd") or os.getcwd()), output)
         except (OSError, ValueError):
             return None
 

@@ -131,8 +131,9 @@ def run_all(jobs: dict, workers: int, what: str, **options) -> Iterable[tuple[ob
 
     from lvutils.runs.provisioner import use
 
+    use()
     jobs = dict(sorted(jobs.items(), key=lambda job: -_expected_seconds(job[1][0])))
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=use) as pool:
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = {pool.submit(run.execute, todo, out, quiet=True, **options): key for key, (todo, out) in jobs.items()}
         try:
             for future in tqdm(as_completed(futures), total=len(futures), desc=what, unit="run", leave=False):

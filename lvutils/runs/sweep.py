@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvutils.runs import run
+from lvutils.runs import provisioner, run
 from lvutils.runs.errors import KernelDied, Misuse, RunFailed
 from lvutils.runs.notebook import shown
 from lvutils.runs.refresh import stored_results
@@ -132,8 +132,6 @@ def _drive(client, todo: Sequence[run.Plan], store: Store, outcome: Outcome, tim
 
 def work(path: str, given: dict, name: str, runs: str, timeout: float | None) -> tuple[str, str]:
     """One run, on a worker; "done", "failed" or "lost", and in one line why."""
-    from lvutils.runs import provisioner
-
     provisioner.use()
     todo = run.plan(Path(path), given)
     if todo.name != name:
@@ -141,17 +139,15 @@ def work(path: str, given: dict, name: str, runs: str, timeout: float | None) ->
     store = Store(runs, todo.path.stem)
     if store.has(name):
         return "done", ""
-    for left in reversed(range(TRIES)):
+    for _ in range(TRIES):
         try:
             store.execute(todo, timeout)
+            return "done", ""
         except KernelDied as error:
-            if not left:
-                return "lost", str(error)
+            lost = str(error)
         except RunFailed as error:
             return "failed", str(error)
-        else:
-            return "done", ""
-    raise AssertionError("unreachable")
+    return "lost", lost
 
 
 @contextlib.contextmanager
@@ -170,6 +166,7 @@ def _client(workers: int, scheduler: str | None):
         with client:
             yield client
         return
+    provisioner.use()  # one warm process for all workers, importing while they start
     with (
         LocalCluster(
             n_workers=workers,
@@ -177,7 +174,6 @@ def _client(workers: int, scheduler: str | None):
             dashboard_address=None,
             memory_limit=0,
             silence_logs=logging.CRITICAL,
-            env=run.RUN_ENVIRONMENT,
         ) as cluster,
         Client(cluster) as client,
     ):

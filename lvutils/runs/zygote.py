@@ -1,10 +1,10 @@
 """A warm process that forks Jupyter kernels: what every chapter imports is imported once.
 
-Started by :mod:`lvutils.runs.provisioner`, one for each process that runs notebooks, with one end of a socket pair. A
-request on it brings the kernel's command line, environment and folder, and a socket of the kernel's own. On that the
-zygote answers the process number and, at the end, the exit status and what the kernel used. When a socket closes on the
-other side, its kernel is killed, and with the first one all: no kernel outlives the process that asked for it, however
-that ended.
+Started by :mod:`lvutils.runs.provisioner` with a listening socket and one end of a socket pair. A connection brings the
+kernel's command line, environment and folder; on it the zygote answers the process number and, at the end, the exit
+status and what the kernel used. When the other side closes a connection its kernel is killed, and when the end of the
+pair closes all are: no kernel outlives the process that asked for it, nor the zygote the one that started it, however
+they ended.
 
 It forks only while it has a single thread, and computes nothing beyond imports, so that a fork is as good as new.
 Linux only: elsewhere a fork of a process with these modules is not safe.
@@ -19,6 +19,7 @@ import json
 import os
 import random
 import selectors
+import shutil
 import signal
 import socket
 import struct
@@ -69,41 +70,44 @@ MODULES = (
 )
 
 
-def main(control: socket.socket) -> None:
-    """Import, then serve until the other side closes."""
+def main(life: socket.socket, listener: socket.socket) -> None:
+    """Import, then serve until ``life`` closes."""
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # as ipykernel_launcher does
     for name in MODULES:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     gc.collect()
     gc.freeze()  # a collection in a kernel would otherwise touch, and so copy, every page of these modules
-    _Zygote(control).serve()
+    try:
+        _Zygote(life, listener).serve()
+    finally:
+        shutil.rmtree(os.path.dirname(listener.getsockname()), ignore_errors=True)
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket):
-        self.control = control
+    def __init__(self, life: socket.socket, listener: socket.socket):
+        self.life, self.listener = life, listener
         self.kernels: dict[int, socket.socket] = {}  # by process number
         self.wake, wake = socket.socketpair()
         for end in (self.wake, wake):
             end.setblocking(False)
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked, which closes the socket
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked
         self.selector = selectors.DefaultSelector()
-        self.selector.register(control, selectors.EVENT_READ)
-        self.selector.register(self.wake, selectors.EVENT_READ)
-        self.opened = (self.wake, wake, self.selector)
-        control.sendall(b"r")  # ready
+        for end in (life, listener, self.wake):
+            self.selector.register(end, selectors.EVENT_READ)
+        self.opened = (life, listener, self.wake, wake, self.selector)
 
     def serve(self) -> None:
         while True:
             for key, _ in self.selector.select():
-                if key.fileobj is self.control:
-                    if not self.request():
-                        for pid in self.kernels:
-                            _kill(pid)
-                        return
+                if key.fileobj is self.life:
+                    for pid in self.kernels:
+                        _kill(pid)
+                    return
+                if key.fileobj is self.listener:
+                    self.accept()
                 elif key.fileobj is self.wake:
                     with contextlib.suppress(BlockingIOError):
                         while self.wake.recv(4096):
@@ -112,33 +116,41 @@ class _Zygote:
                 else:
                     self.drop(key.fileobj, key.data)
 
-    def request(self) -> bool:
-        """Fork one kernel. False where the other side has closed."""
-        head, descriptors, _, _ = socket.recv_fds(self.control, HEADER.size, 3)
-        if len(head) < HEADER.size:
-            return False
-        body = bytearray()
-        while len(body) < HEADER.unpack(head)[0]:
-            part = self.control.recv(1 << 16)
-            if not part:
-                return False
-            body += part
-        own = socket.socket(fileno=descriptors[0])
-        if len(os.listdir("/proc/self/task")) > 1:
-            _answer(own, refused="the warm process has more than one thread")
+    def accept(self) -> None:
+        """Fork one kernel."""
+        own, _ = self.listener.accept()
+        own.settimeout(10)
+        output: list[int] = []
+        try:
+            head, output, _, _ = socket.recv_fds(own, HEADER.size, 2)
+            body = bytearray()
+            while len(body) < HEADER.unpack(head)[0]:
+                part = own.recv(1 << 16)
+                if not part:
+                    raise ConnectionError
+                body += part
+            request = json.loads(body)
+        except (OSError, ValueError, struct.error):  # whoever asked is gone
             own.close()
         else:
-            pid = os.fork()
-            if pid == 0:
-                self.become_kernel(json.loads(body), own, descriptors[1:])
-            with contextlib.suppress(OSError):  # the child does the same; whoever comes first
-                os.setpgid(pid, pid)
-            self.kernels[pid] = own
-            self.selector.register(own, selectors.EVENT_READ, pid)
-            _answer(own, pid=pid)
-        for descriptor in descriptors[1:]:
+            own.setblocking(True)
+            if len(os.listdir("/proc/self/task")) > 1:
+                _answer(own, refused="the warm process has more than one thread")
+                own.close()
+            else:
+                self.fork(request, own, output)
+        for descriptor in output:
             os.close(descriptor)
-        return True
+
+    def fork(self, request: dict, own: socket.socket, output: list[int]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self.become_kernel(request, own, output)
+        with contextlib.suppress(OSError):  # the child does the same; whoever comes first
+            os.setpgid(pid, pid)
+        self.kernels[pid] = own
+        self.selector.register(own, selectors.EVENT_READ, pid)
+        _answer(own, pid=pid)
 
     def become_kernel(self, request: dict, own: socket.socket, output: list[int]) -> None:
         """In the child: nothing of the zygote's stays open, nothing of its state is shared. Does not return."""
@@ -148,7 +160,7 @@ class _Zygote:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL if number == signal.SIGCHLD else signal.default_int_handler)
-            for end in (self.control, own, *self.kernels.values(), *self.opened):
+            for end in (own, *self.kernels.values(), *self.opened):
                 end.close()
             null = os.open(os.devnull, os.O_RDONLY)
             for source, target in ((null, 0), *zip(output, (1, 2), strict=True)):
@@ -224,4 +236,4 @@ def _answer(own: socket.socket, **fields: object) -> None:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(*(socket.socket(fileno=int(number)) for number in sys.argv[1:3]))

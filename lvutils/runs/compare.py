@@ -1,0 +1,129 @@
+"""Comparing runs of one chapter: a tidy table, and a report that is itself a notebook run by papermill."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from lvutils.files import write_bytes, write_text
+from lvutils.parameters import nearest
+from lvutils.runs.errors import Misuse, RunFailed
+from lvutils.runs.store import Store
+
+REPORT = Path(__file__).with_name("report.ipynb")
+COLUMNS = {"parameter": "parameter ", "figure": "figure ", "verdict": "verdict "}  # prefixes of the table's columns
+
+
+def table(address: str, report: Callable[[str], None] = lambda text: None) -> pd.DataFrame:
+    """All finished runs of one chapter, one row each.
+
+    address: the folder of the chapter's runs, ``runs/SLUG``, a path or an fsspec address. Columns: ``run`` (its name),
+    ``parameter NAME``, ``figure NAME``, ``verdict C1`` ..., ``cpu_seconds``. Where runs of several versions of the code
+    lie together, those of the version with most runs are taken, and ``report`` is told. Raises Misuse where there are none.
+    """
+    parent, _, chapter = address.rstrip("/").rpartition("/")
+    results = Store(parent or ".", chapter).results()
+    if not results:
+        raise Misuse(f"{address}: no finished runs there; expected the folder of one chapter's runs, as runs/SLUG")
+    versions = pd.Series({name: r["code"] for name, r in results.items()})
+    kept = versions.value_counts().index[0]
+    if versions.nunique() > 1:
+        report(f"{versions.nunique()} versions of the chapter's code; comparing the {(versions == kept).sum()} runs of one")
+    rows = []
+    for name, result in results.items():
+        if result["code"] != kept:
+            continue
+        row = {"run": name}
+        row |= {f"parameter {k}": v for k, v in result["parameters"].items()}
+        row |= {f"figure {k}": v["value"] for k, v in result["figures"].items()}
+        row |= {f"verdict {c['id']}": c["verdict"] for c in result["claims"]}
+        rows.append(row | {"cpu_seconds": result["run"]["cpu_seconds"]})
+    frame = pd.DataFrame(rows)
+    return frame.sort_values([c for c in frame if c.startswith("parameter ")], ignore_index=True)
+
+
+def swept(frame: pd.DataFrame) -> list[str]:
+    """Names of the parameters that differ between the runs of a :func:`table`, the seed left out."""
+    names = [c.removeprefix("parameter ") for c in frame if c.startswith("parameter ")]
+    return [name for name in names if name != "seed" and frame[f"parameter {name}"].nunique() > 1]
+
+
+def compare(address: str, out: Path, by: str | None, value: str | None, report: Callable[[str], None]) -> Path:
+    """Write ``runs.csv``, ``runs.parquet`` and ``report.html`` into the folder ``out``; the report's path.
+
+    by, value: a parameter and a recorded figure, to plot that one alone. Raises Misuse, RunFailed.
+    """
+    frame = table(address, report)
+    figures = [c.removeprefix("figure ") for c in frame if c.startswith("figure ")]
+    parameters = [c.removeprefix("parameter ") for c in frame if c.startswith("parameter ")]
+    for name, known, what in ((by, parameters, "parameter"), (value, figures, "figure")):
+        if name is not None and name not in known:
+            raise Misuse(f"unknown {what} {name}{nearest(name, known)}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_text(out / "runs.csv", frame.to_csv(index=False))
+        write_bytes(out / "runs.parquet", frame.to_parquet(index=False))
+    except OSError as error:
+        raise Misuse(f"cannot write to {out}: {error.strerror or error}") from None
+    write_text(out / "report.html", _html(out / "runs.parquet", address.rstrip("/").rpartition("/")[2], by, value))
+    report(f"{len(frame)} runs: {out / 'runs.csv'}, {out / 'runs.parquet'}, {out / 'report.html'}")
+    return out / "report.html"
+
+
+def _html(parquet: Path, chapter: str, by: str | None, value: str | None) -> str:
+    """The report, one file that asks for nothing from elsewhere."""
+    import nbformat
+    import papermill
+    from nbconvert import HTMLExporter
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    given = {"table": str(parquet.resolve()), "chapter": chapter, "by": by or "", "value": value or ""}
+    with tempfile.TemporaryDirectory(prefix="lv-") as folder:
+        executed = Path(folder, "report.ipynb")
+        try:
+            papermill.execute_notebook(
+                str(REPORT),
+                str(executed),
+                parameters=given,
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=folder,
+                config=Config(KernelManager={"transport": "ipc", "ip": f"{folder}/k"}),
+            )
+        except PapermillExecutionError as error:
+            raise RunFailed(f"the report: {error.ename}: {error.evalue}") from None
+        notebook = nbformat.read(executed, 4)
+    notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True)
+    body, _ = exporter.from_notebook_node(notebook)
+    return _PAGE.format(title=f"Runs of {chapter}", body=body)
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
+img {{ max-width: 100%; background: white; border-radius: 4px; }}
+table {{ border-collapse: collapse; display: block; overflow-x: auto; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: 0.2rem 0.7rem; border-bottom: 1px solid #8886; text-align: right; }}
+th {{ font-weight: 600; }}
+th:first-child, td:first-child {{ text-align: left; }}
+.anchor-link {{ display: none; }}
+</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""

@@ -1,0 +1,301 @@
+"""Sweeps: checked whole before they start, taken up where they stood, whatever is killed; and their comparison."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import psutil
+import pytest
+from conftest import lvutils, read_json
+
+from lvutils.runs import sweep
+from lvutils.runs.compare import swept, table
+from lvutils.runs.errors import Misuse
+from lvutils.runs.store import Store
+
+KILLS = 25
+
+
+def start(mini, *arguments, **environment):
+    """Start a sweep as a person would, and go on."""
+    command = [sys.executable, "-m", "lvutils.runs.cli", "sweep", str(mini), *map(str, arguments)]
+    own = {k: v for k, v in os.environ.items() if k != "LVUTILS_ZYGOTE"}
+    return subprocess.Popen(
+        command, env={**own, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def without_times(address):
+    """The table of a sweep, without what no two runs share."""
+    return table(str(address)).drop(columns="cpu_seconds")
+
+
+# --- before anything starts ---------------------------------------------------------------------------------------
+
+
+def test_a_grid_is_every_combination_under_every_seed():
+    points = sweep.grid({"a": ["1", "2"], "b": ["x"]}, [0, 5])
+    assert points == [
+        {"a": "1", "b": "x", "seed": 0},
+        {"a": "1", "b": "x", "seed": 5},
+        {"a": "2", "b": "x", "seed": 0},
+        {"a": "2", "b": "x", "seed": 5},
+    ]
+    assert sweep.grid({}, []) == [{}]
+    assert sweep.parse_seeds("0:3") == [0, 1, 2]
+    assert sweep.parse_seeds("4,1") == [4, 1]
+    for text in ("", "3:3", "a", "1:b"):
+        with pytest.raises(Misuse, match="--seeds"):
+            sweep.parse_seeds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("shift,n_draws\n1,50\n2\n", "line 3 has not as many cells as the header"),
+        ("shift\n1,2\n", "line 2 has not as many cells as the header"),
+        ("shift\n", "no rows"),
+        ("", "no rows"),
+    ],
+)
+def test_a_bad_list_of_points_is_one_line(tmp_path, text, said):
+    path = tmp_path / "points.csv"
+    path.write_text(text)
+    with pytest.raises(Misuse, match=f"points.csv: {said}"):
+        sweep.read_points(path)
+    with pytest.raises(Misuse, match=r"no.csv: not a readable CSV file \(No such file"):
+        sweep.read_points(tmp_path / "no.csv")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-p", "shift=1,2,9"], "parameter shift is 9, expected a float from -5 to 5"),
+        (["-p", "shfit=1"], "unknown parameter shfit; did you mean shift?"),
+        (["--seeds", "3:1"], "--seeds '3:1': expected FIRST:END"),
+        (["--runs", "nosuch://place"], "cannot read nosuch://place"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "no Dask scheduler answers at tcp://127.0.0.1:1"),
+    ],
+)
+def test_a_bad_sweep_is_one_line_and_runs_nothing(mini, tmp_path, arguments, said):
+    runs = [] if "--runs" in arguments else ["--runs", tmp_path / "runs"]
+    done = lvutils("sweep", mini, *arguments, *runs)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+# --- runs ---------------------------------------------------------------------------------------------------------
+
+
+def test_failures_are_kept_told_and_left_alone_until_asked_for(mini, tmp_path):
+    points = tmp_path / "points.csv"
+    points.write_text("shift,trouble\n1,none\n2,raise\n")
+    arguments = ["sweep", mini, "--points", points, "--profile", "quick", "--seeds", "0:2", "--runs", tmp_path / "runs"]
+    done = lvutils(*arguments)
+    assert done.returncode == 1
+    assert "4 runs, 0 there already, 4 to do" in done.stdout
+    assert "2 done, 2 failed, 0 lost" in done.stdout
+    assert done.stderr.count("cell 4 failed: ValueError: planned") == 2
+    store = Store(str(tmp_path / "runs"), "mini")
+    assert (len(store.names("")), len(store.names(".failed"))) == (2, 2)
+    name = min(store.names(".failed"))
+    assert "second line" in store.read(f"{name}.failed", "error.txt")
+    kept = read_json(tmp_path / "runs" / "mini" / f"{name}.failed" / "chapter.ipynb")
+    assert any(o["output_type"] == "error" for c in kept["cells"] for o in c.get("outputs", []))
+
+    again = lvutils(*arguments)
+    assert (again.returncode, "2 there already, 0 to do" in again.stdout) == (1, True)
+    assert again.stderr.count("cell 4 failed: ValueError: planned") == 2
+    retried = lvutils(*arguments, "--retry-failed")
+    assert (retried.returncode, "2 there already, 2 to do" in retried.stdout) == (1, True)
+
+    compared = lvutils("compare", tmp_path / "runs" / "mini")
+    assert compared.returncode == 0, compared.stderr
+    folder = tmp_path / "runs" / "mini" / "comparison"
+    frame = pd.read_csv(folder / "runs.csv")
+    pd.testing.assert_frame_equal(frame, pd.read_parquet(folder / "runs.parquet"), check_dtype=False)
+    assert frame["parameter seed"].tolist() == [0, 1]
+    page = (folder / "report.html").read_text()
+    assert not re.search(r"(?:src|href)=[\"'](?:https?:)?//", page)
+    assert "2 runs of mini" in page
+    unknown = lvutils("compare", tmp_path / "runs" / "mini", "--by", "shft")
+    assert (unknown.returncode, "unknown parameter shft; did you mean shift?" in unknown.stderr) == (2, True)
+    empty = lvutils("compare", tmp_path / "runs" / "other")
+    assert (empty.returncode, "no finished runs there" in empty.stderr) == (2, True)
+
+
+def processes_of(driver):
+    """The processes below a sweep that it makes sense to kill: workers, and kernels."""
+    below = []
+    for process in psutil.Process(driver.pid).children(recursive=True):
+        try:
+            command, parent = " ".join(process.cmdline()), " ".join(process.parent().cmdline())
+        except (psutil.Error, AttributeError):
+            continue
+        if "spawn_main" in command or ("runs.zygote" in command and "runs.zygote" in parent):
+            below.append(process)
+    return below
+
+
+def test_whatever_is_killed_nothing_is_lost_and_nothing_runs_twice(mini, tmp_path):
+    """Kills driver, workers and kernels at random points; the table is that of an undisturbed sweep."""
+    rng = random.Random(os.urandom(8))
+    arguments = ["-p", "shift=-1,0,1", "-p", "pause=0.3", "--seeds", "0:8", "--profile", "quick", "--workers", "2"]
+    calm = lvutils("sweep", mini, *arguments, "--runs", tmp_path / "calm")
+    assert calm.returncode == 0, calm.stderr
+
+    runs, kills, finished, seen = tmp_path / "runs", {"driver": 0, "below": 0}, {}, []
+    while True:
+        driver = start(mini, *arguments, "--runs", runs)
+        seen.append(psutil.Process(driver.pid))
+        while driver.poll() is None:
+            time.sleep(rng.uniform(0.05, 0.5))
+            below = processes_of(driver)
+            seen += below
+            if sum(kills.values()) >= KILLS or driver.poll() is not None or not below:
+                continue
+            if rng.random() < 0.25:
+                driver.kill()
+                kills["driver"] += 1
+                break
+            try:
+                rng.choice(below).kill()
+                kills["below"] += 1
+            except psutil.NoSuchProcess:
+                pass
+        said = driver.communicate()[0]
+        for path in runs.glob("mini/*/results.json"):
+            assert finished.setdefault(path, path.stat().st_mtime_ns) == path.stat().st_mtime_ns, "a run was repeated"
+        if driver.returncode == 0:
+            if sum(kills.values()) >= KILLS:
+                break
+            # All done before enough was killed: forget half of the runs, and go on.
+            for path in rng.sample(sorted(finished), len(finished) // 2):
+                shutil.rmtree(path.parent)
+                del finished[path]
+        else:
+            assert driver.returncode in (1, -signal.SIGKILL), said
+    assert kills["driver"] >= 1
+    assert kills["below"] >= 1
+    pd.testing.assert_frame_equal(without_times(runs / "mini"), without_times(tmp_path / "calm" / "mini"))
+    assert not [p.name for p in (runs / "mini").iterdir() if p.name.startswith(".") and p.name != ".claims"]
+    assert not list(runs.glob("mini/*.failed"))
+    end = time.monotonic() + 20
+    while time.monotonic() < end and any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in seen):
+        time.sleep(0.1)
+    assert not [p for p in seen if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_ctrl_c_says_how_to_go_on(mini, tmp_path):
+    driver = start(mini, "-p", "pause=30", "--profile", "quick", "--runs", tmp_path / "runs")
+    while not processes_of(driver):
+        assert driver.poll() is None
+        time.sleep(0.1)
+    time.sleep(1)
+    driver.send_signal(signal.SIGINT)
+    said = driver.communicate(timeout=60)[0]
+    assert driver.returncode == 130, said
+    assert "interrupted; the same command goes on from here" in said
+    assert "Traceback" not in said
+
+
+def test_two_sweeps_at_once_share_the_work(mini, tmp_path):
+    arguments = [
+        "-p",
+        "shift=-2,2",
+        "-p",
+        "pause=0.5",
+        "--seeds",
+        "0:4",
+        "--profile",
+        "quick",
+        "--runs",
+        tmp_path / "runs",
+    ]
+    both = [start(mini, *arguments, "--workers", "1") for _ in range(2)]
+    for driver in both:
+        said = driver.communicate(timeout=300)[0]
+        assert driver.returncode == 0, said
+    assert len(table(str(tmp_path / "runs" / "mini"))) == 8
+
+
+def test_a_cluster_of_ones_own_and_an_object_store(mini, tmp_path):
+    from distributed import Client
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    cloud = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    os.environ.update(cloud)
+    running, address = [], "s3://shelf/runs"
+    try:
+        import s3fs
+
+        s3fs.S3FileSystem().mkdir("shelf")
+        dask = [sys.executable, "-m", "dask"]
+        file = tmp_path / "scheduler.json"
+        where = ["--scheduler-file", str(file)]
+        running.append(
+            subprocess.Popen(
+                [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", *where],
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        while not file.is_file() or not file.stat().st_size:
+            assert running[0].poll() is None
+            time.sleep(0.1)
+        for _ in range(2):
+            running.append(
+                subprocess.Popen(
+                    [*dask, "worker", "--nthreads", "1", "--no-dashboard", *where], stderr=subprocess.DEVNULL
+                )
+            )
+        scheduler = read_json(file)["address"]
+        with Client(scheduler) as client:
+            client.wait_for_workers(2, timeout=60)
+        arguments = [
+            "sweep",
+            mini,
+            "-p",
+            "shift=0,1",
+            "-p",
+            "trouble=none,raise",
+            "--profile",
+            "quick",
+            "--runs",
+            address,
+        ]
+        done = lvutils(*arguments, "--scheduler", scheduler)
+        assert "2 done, 2 failed, 0 lost" in done.stdout, done.stderr
+        store = Store(address, "mini")
+        assert len(store.names("")) == 2
+        assert "ValueError: planned" in store.read(f"{min(store.names('.failed'))}.failed", "error.txt")
+        again = lvutils(*arguments, "--scheduler", scheduler)
+        assert "2 there already, 0 to do" in again.stdout
+        frame = table(f"{address}/mini")
+        assert swept(frame) == ["shift"]
+        assert frame["figure closed_form"].tolist() == [0.0, 2.0]
+        compared = lvutils("compare", f"{address}/mini", "--out", tmp_path / "out")
+        assert compared.returncode == 0, compared.stderr
+        assert lvutils("compare", f"{address}/mini").returncode == 2
+    finally:
+        for process in reversed(running):
+            process.terminate()
+            process.wait()
+        server.stop()
+        for name in cloud:
+            del os.environ[name]
