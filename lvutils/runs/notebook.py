@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -100,13 +102,27 @@ def clean(notebook: dict) -> dict:
             data = output.get("data", {})
             for mime in {"text/plain", "text/html"} & data.keys():
                 text = "".join(data[mime])
-                text = _ADDRESS.sub(">", text) if mime == "text/plain" else _STYLER.sub(rf"\1{count}", text)
+                text = _ADDRESS.sub(">", text) if mime == "text/plain" else _STYLER.sub(rf"\g<1>{count}", text)
                 data[mime] = text
+            if "image/png" in data:
+                data["image/png"] = _small_png(data["image/png"])
     for cell in notebook["cells"]:
         cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k in ("tags", "mystnb")}
         if not cell["metadata"].get("tags", True):
             del cell["metadata"]["tags"]
     return notebook
+
+
+def _small_png(encoded: str | list[str]) -> str:
+    """The same pixels in fewer bytes: figures have a white ground, so no transparency is needed."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(base64.b64decode("".join(encoded))))
+    if image.mode == "RGBA" and image.getextrema()[3] == (255, 255):
+        image = image.convert("RGB")
+    buffer = io.BytesIO()
+    image.save(buffer, "png", optimize=True, dpi=image.info.get("dpi", (100, 100)))
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def dump(notebook: dict) -> str:

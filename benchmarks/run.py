@@ -1,0 +1,117 @@
+"""Side-by-side timings: ours against what a person would do without it, in one run, as ratios.
+
+    python benchmarks/run.py             all three
+    python benchmarks/run.py sweep       24 quick runs of one chapter: lvutils sweep against a loop over papermill
+    python benchmarks/run.py chapters    all chapters anew: lvutils reproduce, jupyter-book build with execution forced,
+                                         and the limit: the sum of the cells' times over the number of cores
+    python benchmarks/run.py book        make book with nothing changed
+
+Times are by the clock, so let nothing else run. What is compared takes turns, and each ratio is given with its range
+over the turns; the plain ways take long, so there is one turn of "chapters" and as many of "sweep" as --turns says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from lvutils.paths import ROOT
+from lvutils.runs import catalogue
+
+BIN = Path(sys.executable).parent
+CORES = os.cpu_count()
+AIMS = {"sweep": "at least 5", "chapters": "at most 1.1", "book": "at most 10 s"}
+CHAPTER = "posterior-collapse"
+
+PLAIN = """\
+import sys
+import papermill
+for seed in range({n}):
+    papermill.execute_notebook(sys.argv[1], sys.argv[2] + f"/{{seed}}.ipynb", kernel_name="python3",
+        parameters={{"profile": "quick", "seed": seed}}, progress_bar=False, cwd=sys.argv[3])
+"""
+
+
+def seconds(command: list, **options) -> float:
+    """Run a command to its end; how long it took by the clock. Stops the benchmark where it fails."""
+    begun = time.perf_counter()
+    done = subprocess.run([str(c) for c in command], cwd=ROOT, capture_output=True, text=True, **options)
+    if done.returncode:
+        sys.exit(
+            f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
+    return time.perf_counter() - begun
+
+
+def sweep(turns: int, n: int = 24) -> None:
+    """(a) ``n`` quick runs of one chapter."""
+    notebook = catalogue.find_written(CHAPTER).notebook
+    ratios = []
+    for turn in range(turns):
+        with tempfile.TemporaryDirectory() as folder:
+            ours = seconds(
+                [BIN / "lvutils", "sweep", CHAPTER, "--profile", "quick", "--seeds", f"0:{n}", "--runs", folder]
+            )
+            plain = seconds([sys.executable, "-c", PLAIN.format(n=n), notebook, folder, notebook.parent])
+        ratios.append(plain / ours)
+        print(
+            f"sweep, turn {turn + 1}: {n} runs, plain loop {plain:.0f} s, ours {ours:.0f} s, ratio {plain / ours:.2f}"
+        )
+    spread = f" ({min(ratios):.2f} to {max(ratios):.2f} over {turns} turns)" if turns > 1 else ""
+    print(f"sweep: ours is {statistics.median(ratios):.2f} times as fast{spread}; aim {AIMS['sweep']}")
+
+
+def cell_seconds(notebook: Path) -> float:
+    """Time that the cells of a notebook take by the clock, in a kernel that has imported nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "out.ipynb")
+        call = (
+            "import sys, papermill; papermill.execute_notebook(*sys.argv[1:3], kernel_name='python3', "
+            "progress_bar=False, cwd=sys.argv[3])"
+        )
+        seconds([sys.executable, "-c", call, notebook, out, notebook.parent])
+        cells = json.loads(out.read_text())["cells"]
+    return sum(cell["metadata"].get("papermill", {}).get("duration") or 0 for cell in cells)
+
+
+def chapters() -> None:
+    """(b) all chapters executed anew under their stored parameters."""
+    ours = seconds([BIN / "lvutils", "reproduce", "--workers", CORES])
+    limit = sum(cell_seconds(paper.notebook) for paper in catalogue.written()) / CORES
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "book")
+        ignored = shutil.ignore_patterns(".venv", ".git", "_build", "runs", "tests")
+        shutil.copytree(ROOT, copy, ignore=ignored)
+        config = copy / "_config.yml"
+        config.write_text(config.read_text().replace('execute_notebooks: "off"', 'execute_notebooks: "force"'))
+        plain = seconds([BIN / "jupyter-book", "build", copy, "--quiet"], env={**os.environ, "PYTHONPATH": str(copy)})
+    print(f"chapters: jupyter-book {plain:.0f} s, ours {ours:.0f} s, cells / cores {limit:.0f} s")
+    print(f"chapters: ours is {plain / ours:.2f} times as fast as jupyter-book")
+    print(f"chapters: ours takes {ours / limit:.2f} of the limit; aim {AIMS['chapters']}")
+
+
+def book() -> None:
+    """(c) ``make book`` with nothing changed."""
+    seconds(["make", "book"])
+    again = [seconds(["make", "book"]) for _ in range(5)]
+    print(
+        f"book: unchanged {statistics.median(again):.2f} s ({min(again):.2f} to {max(again):.2f}); aim {AIMS['book']}"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", choices=[*AIMS, []], help="all where nothing is named")
+    parser.add_argument("--turns", type=int, default=3, help="turns of the sweep")
+    chosen = parser.parse_args()
+    print(f"{CORES} cores, load {os.getloadavg()[0]:.1f} at the start")
+    for name in chosen.what or AIMS:
+        {"sweep": lambda: sweep(chosen.turns), "chapters": chapters, "book": book}[name]()
