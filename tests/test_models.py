@@ -132,3 +132,24 @@ def test_the_list_of_models_is_shown_and_an_unknown_one_refused():
         assert name in shown.stdout
     done = lvutils("models", "nonesuch")
     assert (done.returncode, "unknown model 'nonesuch'" in done.stderr) == (2, True)
+
+
+def test_a_training_notebook_is_no_chapter():
+    done = lvutils("run", "notebooks/models/digits-judge.ipynb")
+    assert (done.returncode, "digits-judge.ipynb trains a model" in done.stderr) == (2, True)
+
+
+def test_models_are_trained_after_those_that_judge_them(monkeypatch, tmp_path):
+    waves = []
+
+    def recorded(jobs, *_, **__):
+        waves.append(set(jobs))
+        return []
+
+    monkeypatch.setattr(training, "run_all", recorded)
+    training.train([], 1, print)
+    assert [set(training.index()) - w for w in waves[:1]] == [{"digits-diffusion", "outlines-diffusion"}]
+    assert waves[1] == {"digits-diffusion", "outlines-diffusion"}
+    waves.clear()
+    training.train(["digits-diffusion"], 1, print)
+    assert waves == [{"digits-diffusion"}]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lvutils.paths import MODELS, ROOT
+from lvutils.paths import MODELS, NOTEBOOKS, ROOT
 from lvutils.runs import catalogue
 from lvutils.runs.errors import Misuse, RunFailed
 
@@ -226,7 +226,12 @@ def pages():
 
 
 def _notebook(chapter: str) -> Path:
-    return Path(chapter).resolve() if chapter.endswith(".ipynb") else catalogue.find_written(chapter).notebook
+    if not chapter.endswith(".ipynb"):
+        return catalogue.find_written(chapter).notebook
+    path = Path(chapter).resolve()
+    if path.parent == NOTEBOOKS / "models":
+        raise Misuse(f"{path.name} trains a model and has no claims; train it with: lvutils models")
+    return path
 
 
 def _notebooks(slugs) -> list[Path]:

@@ -22,7 +22,7 @@ WORK = ROOT / "runs" / "models"  # where a training run lies until its model is 
 
 
 def index() -> dict[str, dict]:
-    """The stored models by name: the notebook that makes each, and its parameters where they are not the defaults."""
+    """The stored models by name: the notebook that makes each, its parameters, and the models that must be there."""
     path = FOLDER / "index.yml"
     return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
@@ -37,18 +37,25 @@ def train(names: Sequence[str], workers: int, report: Callable[[str], None]) -> 
     for name in names:
         if name not in known:
             raise Misuse(f"unknown model {name!r}{nearest(name, known)}")
-    failures, jobs = [], {}
-    for name in names or known:
-        todo = run.plan(FOLDER / f"{known[name]['notebook']}.ipynb", known[name].get("parameters", {}))
-        jobs[name] = (todo, WORK / name)
-    for name, future in run_all(jobs, workers, "training", trains_model=True):
-        todo, out = jobs[name]
-        try:
-            report(_store(name, todo, out, future.result()))
-        except RunFailed as error:
-            failures.append(str(error))
-        else:
-            shutil.rmtree(out)
+    failures: list[str] = []
+    left = list(dict.fromkeys(names or known))
+    while left:  # those that others are measured with come first
+        now = [name for name in left if not set(known[name].get("after", ())) & set(left)]
+        if not now:
+            raise ValueError(f"index.yml: {', '.join(left)} wait for each other")
+        left = [name for name in left if name not in now]
+        jobs = {}
+        for name in now:
+            todo = run.plan(FOLDER / f"{known[name]['notebook']}.ipynb", known[name].get("parameters", {}))
+            jobs[name] = (todo, WORK / name)
+        for name, future in run_all(jobs, workers, "training", trains_model=True):
+            todo, out = jobs[name]
+            try:
+                report(_store(name, todo, out, future.result()))
+            except RunFailed as error:
+                failures.append(str(error))
+            else:
+                shutil.rmtree(out)
     if failures:
         raise RunFailed("\n".join(failures))
 
