@@ -189,7 +189,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
         except DeadKernelError:
             raise KernelDied(f"{todo.path.stem}: the kernel died (out of memory, or killed)") from None
         except RuntimeError as error:  # what nbclient raises where a kernel does not answer
-            return f"the kernel did not start: {_first_line(str(error))}"
+            raise KernelDied(f"{todo.path.stem}: the kernel did not start: {_first_line(str(error))}") from None
     return None
 
 

@@ -103,6 +103,7 @@ class _Zygote:
         while True:
             for key, _ in self.selector.select():
                 if key.fileobj is self.life:
+                    signal.set_wakeup_fd(-1)
                     for pid in self.kernels:
                         _kill(pid)
                     return
