@@ -37,7 +37,7 @@ book: _build/.ready
 	@echo "the book: file://$(CURDIR)/_build/html/index.html"
 _build/.ready: .venv/.ready $(SOURCES)
 	@$(BIN)/lvutils pages
-	@$(BIN)/jupyter-book build . --warningiserror --keep-going --quiet
+	@$(BIN)/jupyter-book build . --all --warningiserror --keep-going --quiet
 	@touch $@
 
 test: lint book unit notebooks
