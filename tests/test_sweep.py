@@ -142,6 +142,19 @@ def test_failures_are_kept_told_and_left_alone_until_asked_for(mini, tmp_path):
     assert (empty.returncode, "no finished runs there" in empty.stderr) == (2, True)
 
 
+def test_a_run_that_failed_after_its_scorecard_is_not_a_finished_one(tmp_path):
+    for folder, files in {
+        "a": ["results.json"],
+        "b.failed": ["results.json", "error.txt"],
+        ".c.7": ["results.json"],
+    }.items():
+        (tmp_path / "mini" / folder).mkdir(parents=True)
+        for file in files:
+            (tmp_path / "mini" / folder / file).write_text("{}")
+    store = Store(str(tmp_path), "mini")
+    assert (store.names(""), store.names(".failed")) == ({"a"}, {"b"})
+
+
 def processes_of(driver):
     """The processes below a sweep that it makes sense to kill: workers, and kernels."""
     workers, kernels = [], []

@@ -46,7 +46,8 @@ class Store:
         """Names of the finished runs, or with kind ".failed" of the failed ones."""
         self.files.invalidate_cache()
         pattern = f"{self.root}/*{kind}/{MARKS[kind]}"
-        return {path.split("/")[-2].removesuffix(kind) for path in self.files.glob(pattern)}
+        found = {path.split("/")[-2].removesuffix(kind) for path in self.files.glob(pattern)}
+        return {name for name in found if "." not in name}  # a run that failed after its scorecard holds results, too
 
     def has(self, name: str) -> bool:
         """Whether a run is finished."""
