@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,16 @@ def lvutils(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> sub
         text=True,
         timeout=300,
     )
+
+
+def gone(condition, seconds: float = 30.0) -> bool:
+    """Whether a condition comes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def read_json(path: Path) -> dict:

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from conftest import gone
 from jupyter_client.manager import KernelManager
 
 from lvutils.runs import provisioner, run
@@ -62,16 +62,6 @@ def start(tmp_path):
     for kernel in kernels:
         kernel.client.stop_channels()
         kernel.manager.shutdown_kernel(now=True)
-
-
-def gone(condition, seconds=15.0):
-    """Whether a condition comes true in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_a_kernel_is_forked_with_everything_imported(start):

@@ -12,7 +12,7 @@ import time
 import pandas as pd
 import psutil
 import pytest
-from conftest import lvutils, read_json
+from conftest import gone, lvutils, read_json
 
 from lvutils.runs import sweep
 from lvutils.runs.compare import swept, table
@@ -29,16 +29,6 @@ def start(mini, *arguments, **environment):
     return subprocess.Popen(
         command, env={**own, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-
-
-def gone(condition, seconds=30.0):
-    """Whether a condition comes true in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def without_times(address):
