@@ -117,6 +117,7 @@ def test_the_least_profile_counts_in_print_and_record_and_table(run, capsys):
     assert [r["verdict"] for r in run.finished[0]] == ["holds", "untested", "fails here"]
     assert run.finished[0][1]["reason"] == "needs the book profile"
     assert "needs the book profile" in card._repr_html_()
+    assert [line.split(":")[0] for line in repr(card).splitlines()] == ["C1 holds", "C2 untested", "C3 fails here"]
 
 
 # --- the card -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Stored outputs: how they are made, and that nbval with recorded figures turns red when it must and only then."""
 
+import base64
+import io
 import json
 import os
 import re
@@ -11,7 +13,7 @@ import pytest
 from conftest import read_json
 
 from lvutils.runs import refresh as refreshing
-from lvutils.runs.notebook import dump, read_notebook
+from lvutils.runs.notebook import clean, dump, read_notebook
 from lvutils.runs.refresh import differences, refresh, reproduce, tolerance
 
 
@@ -134,3 +136,29 @@ def test_nbval_is_red_when_it_must_be_and_only_then(stored_mini, tmp_path):
     assert {"green-unchanged", "green-harmless", "green-other-parameters"} <= passed
     for message in ("figure mean is", "data {'iris'", "verdicts {'C1': 'holds'"):
         assert message in done.stdout
+
+
+def test_a_stored_notebook_holds_no_address_no_random_id_and_the_same_pixels_in_fewer_bytes():
+    import matplotlib.pyplot as plt
+    import numpy as np
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure, ax = plt.subplots(figsize=(3, 2))
+    ax.plot([0, 1], [1, 0])
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
+    data = {
+        "image/png": base64.b64encode(buffer.getvalue()).decode(),
+        "text/plain": "<pandas.io.formats.style.Styler at 0x7f28041ab9d0>",
+        "text/html": '<table id="T_0990f"><td id="T_0990f_row0_col0">T_cell</td></table>',
+    }
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "1", "execution_count": 7}
+    cell["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": data}]
+    stored = clean({"cells": [cell], "metadata": {}, "nbformat": 4})["cells"][0]["outputs"][0]["data"]
+    assert stored["text/plain"] == "<pandas.io.formats.style.Styler>"
+    assert stored["text/html"] == '<table id="T_1"><td id="T_1_row0_col0">T_cell</td></table>'
+    small = base64.b64decode(stored["image/png"])
+    assert len(small) < len(buffer.getvalue())
+    before, after = (np.asarray(Image.open(io.BytesIO(b)).convert("RGB")) for b in (buffer.getvalue(), small))
+    np.testing.assert_array_equal(before, after)

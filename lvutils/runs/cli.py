@@ -134,7 +134,7 @@ def sweep(chapter, pairs, points, seeds, profile, workers, scheduler, runs, time
     except KeyboardInterrupt:
         click.echo("\nlvutils: interrupted; the same command goes on from here", err=True)
         os._exit(130)  # at once: workers and kernels end with this process, and a cluster takes its time to close
-    click.echo(f"{outcome.there + len(outcome.done)} done, {len(outcome.failed)} failed, {len(outcome.lost)} lost: {runs}/{path.stem}")
+    click.echo(f"{outcome.there + outcome.done} done, {len(outcome.failed)} failed, {len(outcome.lost)} lost: {runs}/{path.stem}")
     for name, why in outcome.failed.items():
         click.echo(f"failed {name}: {why}", err=True)
     for name, why in outcome.lost.items():

@@ -14,7 +14,6 @@ from lvutils.runs.errors import Misuse, RunFailed
 from lvutils.runs.store import Store
 
 REPORT = Path(__file__).with_name("report.ipynb")
-COLUMNS = {"parameter": "parameter ", "figure": "figure ", "verdict": "verdict "}  # prefixes of the table's columns
 
 
 def table(address: str, report: Callable[[str], None] = lambda text: None) -> pd.DataFrame:

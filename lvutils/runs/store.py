@@ -54,7 +54,7 @@ class Store:
         self.files.invalidate_cache()
         return self.files.exists(f"{self.root}/{name}/{MARKS['']}")
 
-    def read(self, name: str, file: str = "results.json") -> str:
+    def read(self, name: str, file: str) -> str:
         """A file of a run, or of a failed one, as text."""
         return self.files.cat_file(f"{self.root}/{name}/{file}").decode()
 

@@ -58,10 +58,12 @@ def read_points(path: Path) -> list[dict]:
 
 @dataclass
 class Outcome:
-    """What became of a sweep: runs done now, already there, failed (name -> reason), lost to dead kernels or workers."""
+    """What became of a sweep: how many runs were there and how many were done now; failed ones (name -> reason); and
+    those lost with their kernel or worker.
+    """
 
     there: int
-    done: list[str]
+    done: int
     failed: dict[str, str]
     lost: dict[str, str]
 
@@ -95,7 +97,7 @@ def sweep(
             store.forget_failure(name)
         known = set()
     todo = [plan for name, plan in plans.items() if name not in there | known]
-    outcome = Outcome(len(there), [], {n: store.read(f"{n}.failed", "error.txt").split("\n")[0] for n in known}, {})
+    outcome = Outcome(len(there), 0, {n: store.read(f"{n}.failed", "error.txt").split("\n")[0] for n in known}, {})
     report(f"{len(plans)} runs, {len(there)} there already, {len(todo)} to do{_estimate(todo, store, workers, scheduler)}")
     if todo:
         with _client(workers, scheduler) as client:
@@ -107,23 +109,19 @@ def _drive(client, todo: Sequence[run.Plan], store: Store, outcome: Outcome, tim
     from distributed import as_completed
     from tqdm import tqdm
 
-    jobs = {plan.name: plan for plan in todo}
-    futures = [
-        client.submit(
-            work, str(plan.path), plan.given, name, store.address, timeout, key=f"{name}-{time.time_ns()}", pure=False
-        )
-        for name, plan in jobs.items()
-    ]
-    names = dict(zip((future.key for future in futures), jobs, strict=True))
-    with tqdm(total=len(jobs), unit="run", desc=store.chapter, file=sys.stderr) as bar:
+    futures = {}
+    for plan in todo:
+        key = f"{plan.name}-{time.time_ns()}"  # a cluster that lives on must not hand out an earlier sweep's failure
+        futures[client.submit(work, str(plan.path), plan.given, plan.name, store.address, timeout, key=key)] = plan.name
+    with tqdm(total=len(futures), unit="run", desc=store.chapter, file=sys.stderr) as bar:
         for future in as_completed(futures):
-            name = names[future.key]
+            name = futures[future]
             try:
                 state, message = future.result()
             except Exception as error:  # KilledWorker, or what the cluster says when it goes away
                 state, message = "lost", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
             if state == "done":
-                outcome.done.append(name)
+                outcome.done += 1
             else:
                 getattr(outcome, state)[name] = message
             bar.update()
@@ -154,10 +152,8 @@ def work(path: str, given: dict, name: str, runs: str, timeout: float | None) ->
 def _client(workers: int, scheduler: str | None):
     import logging
 
-    import dask
     from distributed import Client, LocalCluster
 
-    dask.config.set({"distributed.worker.memory.terminate": False, "distributed.worker.memory.pause": False})
     if scheduler is not None:
         try:
             client = Client(scheduler, timeout=10)
