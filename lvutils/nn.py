@@ -20,6 +20,14 @@ def mlp(widths: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) ->
     return nn.Sequential(*layers[:-1])
 
 
+def outlines(images: torch.Tensor) -> torch.Tensor:
+    """Each drawing as its outline, dark on light: 1 - (max over 3 x 3 neighbours - x).
+
+    images: [n, 1, height, width] in [0, 1], light strokes on dark. Returns the same shape and range.
+    """
+    return 1 - (nn.functional.max_pool2d(images, 3, stride=1, padding=1) - images)
+
+
 def time_embedding(t: torch.Tensor, width: int) -> torch.Tensor:
     """Sines and cosines of a time (Vaswani et al., 2017). t: [batch]. Returns [batch, width]."""
     frequency = torch.exp(-math.log(10_000.0) * torch.arange(width // 2, device=t.device) / (width // 2))

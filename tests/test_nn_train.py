@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lvutils.nn import mlp
+from lvutils.nn import mlp, outlines
 from lvutils.train import fit, progress
 
 
@@ -192,3 +192,12 @@ def test_progress_is_silent_where_outputs_are_stored(capfd, monkeypatch):
     monkeypatch.setenv("LVUTILS_QUIET", "1")
     assert list(progress(range(3), "letters")) == [0, 1, 2]
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_outline_is_dark_beside_a_stroke_and_light_elsewhere():
+    drawing = torch.zeros(1, 1, 5, 5)
+    drawing[..., 2, 2] = 1
+    expected = torch.ones(5, 5)
+    expected[1:4, 1:4] = 0
+    expected[2, 2] = 1
+    assert torch.equal(outlines(drawing)[0, 0], expected)
