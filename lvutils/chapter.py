@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from lvutils.data import Dataset
 from lvutils.files import write_json
@@ -65,6 +66,7 @@ class Run:
         random.seed(self.seed)
         np.random.seed(self.seed)  # noqa: NPY002 - for libraries that still draw from the global state
         os.environ["OMP_NUM_THREADS"] = "1"  # threads reorder sums: results would differ from run to run
+        threadpool_limits(1)  # the same for NumPy's BLAS, already loaded; on small matrices its threads only wait
         if torch := sys.modules.get("torch"):  # imported by the chapter; two seconds that others need not wait
             torch.set_num_threads(1)
             torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which imports the compiler

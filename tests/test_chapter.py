@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from ipykernel.compiler import XCachingCompiler
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import lvutils
 from lvutils import begin
@@ -398,3 +399,9 @@ def test_the_check_wants_stored_results_beside_the_chapter(monkeypatch, tmp_path
     monkeypatch.setenv("LVUTILS_CHECK", "1")
     with pytest.raises(RecordError, match=r"^toy\.results\.json is missing .* lvutils refresh toy$"):
         run_of()
+
+
+def test_a_run_takes_one_thread_also_in_the_linear_algebra_that_is_already_loaded():
+    with threadpool_limits(2, user_api="blas"):
+        Run("x", {"profile": "quick", "seed": 0})
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
