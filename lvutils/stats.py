@@ -66,14 +66,6 @@ def proportion_interval(k: int, n: int, level: float = 0.95) -> Interval:
     return Interval(k / n, float(interval.low), float(interval.high), int(n))
 
 
-def prediction_interval(values, level: float = 0.95) -> Interval:
-    """Where one more value of the same kind would fall (Student's t prediction interval). values: [n], n >= 2."""
-    values = _sample(values)
-    n = len(values)
-    half = stats.t.ppf((1 + level) / 2, n - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / n)
-    return Interval(float(values.mean()), float(values.mean() - half), float(values.mean() + half), n)
-
-
 def _sample(values) -> np.ndarray:
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) < 2:

@@ -9,7 +9,6 @@ from lvutils.stats import (
     bootstrap_interval,
     mean_interval,
     paired_interval,
-    prediction_interval,
     proportion_interval,
 )
 
@@ -64,7 +63,7 @@ def test_pairs_need_equal_lengths():
         paired_interval([1, 2, 3], [1, 2])
 
 
-@pytest.mark.parametrize("interval", [mean_interval, prediction_interval, lambda v: paired_interval(v, v)])
+@pytest.mark.parametrize("interval", [mean_interval, lambda v: paired_interval(v, v)])
 @pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0], [3.0, 4.0]], 3.0])
 def test_an_interval_needs_a_flat_list_of_two_values(interval, values):
     with pytest.raises(ValueError, match=r"^an interval needs a flat list of at least 2 values, got shape "):
@@ -104,7 +103,6 @@ def test_a_wider_level_gives_a_wider_interval(rng):
         [i.high - i.low for i in (f(0.5), f(0.9), f(0.99))]
         for f in (
             lambda level: mean_interval(values, level),
-            lambda level: prediction_interval(values, level),
             lambda level: proportion_interval(12, 30, level),
             lambda level: bootstrap_interval(values, np.random.default_rng(0), level=level, n_resamples=500),
         )
@@ -141,29 +139,10 @@ def test_more_successes_than_trials_are_refused():
         proportion_interval(5, 3)
 
 
-def test_prediction_interval_covers_the_next_value_as_often_as_it_says(rng):
-    samples = rng.normal(1, 3, size=(3000, 7))
-    intervals = [prediction_interval(row[:6]) for row in samples]
-    hits = [i.low < new < i.high for i, new in zip(intervals, samples[:, 6], strict=True)]
-    assert np.mean(hits) == pytest.approx(0.95, abs=0.012)
-
-
-def test_prediction_interval_of_many_values_is_that_of_the_normal_law(rng):
-    interval = prediction_interval(rng.normal(5, 2, size=200_000))
-    assert (interval.low, interval.high) == pytest.approx((5 - 1.96 * 2, 5 + 1.96 * 2), abs=0.03)
-
-
-def test_prediction_interval_is_wider_than_that_of_the_mean_by_a_known_factor(rng):
-    values = rng.normal(size=8)
-    of_mean, of_next = mean_interval(values), prediction_interval(values)
-    assert (of_next.high - of_next.low) / (of_mean.high - of_mean.low) == pytest.approx(np.sqrt(8 + 1))
-
-
-@pytest.mark.parametrize("interval", [mean_interval, prediction_interval])
-def test_intervals_follow_shift_and_scale(rng, interval):
+def test_an_interval_follows_shift_and_scale(rng):
     values = rng.normal(size=10)
-    low, high = interval(values)[1:3]
-    assert interval(10 - 2 * values)[1:3] == pytest.approx((10 - 2 * high, 10 - 2 * low))
+    low, high = mean_interval(values)[1:3]
+    assert mean_interval(10 - 2 * values)[1:3] == pytest.approx((10 - 2 * high, 10 - 2 * low))
 
 
 @pytest.mark.parametrize(
