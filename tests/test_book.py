@@ -130,3 +130,10 @@ def test_reference_pages_are_there_and_not_empty(page):
 def test_each_chapter_can_be_downloaded():
     for paper in catalogue.written():
         assert (HTML / "_sources" / "notebooks" / paper.part / f"{paper.slug}.ipynb").is_file()
+
+
+def test_every_module_of_the_library_wing_is_on_the_page_of_the_package():
+    shown = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
+    inside = {"__init__", "chapter", "files", "paths"}  # shown as lvutils.begin and lvutils.Run, or nobody's business
+    modules = {path.stem for path in (ROOT / "lvutils").glob("*.py")} - inside
+    assert modules == set(re.findall(r"automodule:: lvutils\.(\w+)", shown))
