@@ -97,12 +97,13 @@ def server():
         server.shutdown()
 
 
-def test_search_answers(visit, server):
+def test_search_answers(server, visit):  # in this order, so that the server outlives the page
     page = visit.page
     page.goto(f"{server}/search.html?q=collapse")
     page.wait_for_selector("#search-results li")
     found = page.locator("#search-results li").all_inner_texts()
     assert any("Which latent units will die?" in text for text in found)
+    page.wait_for_load_state("networkidle")  # the excerpts of all results are read
 
 
 def test_the_gallery_filters(visit):
