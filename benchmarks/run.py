@@ -1,10 +1,12 @@
 """Side-by-side timings: ours against what a person would do without it, in one run, as ratios.
 
-    python benchmarks/run.py             all three
+    python benchmarks/run.py             all four
     python benchmarks/run.py sweep       24 quick runs of one chapter: lvutils sweep against a loop over papermill
     python benchmarks/run.py chapters    all chapters anew: lvutils reproduce, jupyter-book build with execution forced,
                                          and the limit: the sum of the cells' times over the number of cores
     python benchmarks/run.py book        make book with nothing changed
+    python benchmarks/run.py metrics     mutual information of 6 sources with 12 latents: lvutils.metrics against
+                                         scikit-learn's estimator of the same quantity
 
 Times are by the clock, so let nothing else run. What is compared takes turns, and each ratio is given with its range
 over the turns; the plain ways take long, so there is one turn of "chapters" and as many of "sweep" as --turns says.
@@ -13,6 +15,7 @@ over the turns; the plain ways take long, so there is one turn of "chapters" and
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -23,12 +26,16 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+from sklearn.feature_selection import mutual_info_classif
+
+from lvutils.metrics import infomec, mutual_information
 from lvutils.paths import ROOT
 from lvutils.runs import catalogue
 
 BIN = Path(sys.executable).parent
 CORES = os.cpu_count()
-AIMS = {"sweep": "at least 5", "chapters": "at most 1.1", "book": "at most 10 s"}
+AIMS = {"sweep": "at least 5", "chapters": "at most 1.1", "book": "at most 10 s", "metrics": "none set"}
 CHAPTER = "posterior-collapse"
 
 PLAIN = """\
@@ -107,6 +114,31 @@ def book() -> None:
     )
 
 
+def metrics(turns: int = 5, n: int = 3000) -> None:
+    """(d) the nearest-neighbour estimator that InfoMEC and MIG rest on, and the whole of InfoMEC."""
+    rng = np.random.default_rng(0)
+    sources = rng.integers(0, (6, 6, 3, 4, 5, 5), (n, 6))
+    codes = sources[:, rng.integers(0, 6, 12)] + rng.normal(size=(n, 12))
+
+    def plain():
+        for source in sources.T:
+            mutual_info_classif(codes, source, discrete_features=False, n_neighbors=10, random_state=0)
+
+    timed = {"ours": lambda: mutual_information(sources, codes, discrete=False), "scikit-learn": plain}
+    timed["InfoMEC"] = lambda: infomec(sources, codes, discrete=False)
+    taken = {name: [] for name in timed}
+    for _, (name, job) in itertools.product(range(turns), timed.items()):
+        begun = time.perf_counter()
+        job()
+        taken[name].append(time.perf_counter() - begun)
+    ratios = [b / a for a, b in zip(taken["ours"], taken["scikit-learn"], strict=True)]
+    print(
+        f"metrics: {n} rows, mutual information {statistics.median(taken['ours']):.3f} s, "
+        f"{statistics.median(ratios):.1f} times as fast as scikit-learn's ({min(ratios):.1f} to {max(ratios):.1f}); "
+        f"all of InfoMEC {statistics.median(taken['InfoMEC']):.2f} s"
+    )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", choices=[*AIMS, []], help="all where nothing is named")
@@ -114,4 +146,4 @@ if __name__ == "__main__":
     chosen = parser.parse_args()
     print(f"{CORES} cores, load {os.getloadavg()[0]:.1f} at the start")
     for name in chosen.what or AIMS:
-        {"sweep": lambda: sweep(chosen.turns), "chapters": chapters, "book": book}[name]()
+        {"sweep": lambda: sweep(chosen.turns), "chapters": chapters, "book": book, "metrics": metrics}[name]()
