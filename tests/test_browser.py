@@ -7,9 +7,11 @@ import http.server
 import shutil
 import threading
 
+import numpy as np
 import pytest
 
 from lvutils.paths import ROOT
+from lvutils.plot import Frames
 from lvutils.runs import catalogue
 
 HTML = ROOT / "_build" / "html"
@@ -149,3 +151,23 @@ def test_no_page_is_wider_than_the_screen(browser, path, scheme, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     visit.context.close()
     assert visit.outside == []
+
+
+def test_frames_are_stepped_through_by_keyboard_without_scripts(browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.set_content(
+        Frames(np.eye(3)[:, None] * np.ones((3, 2, 3)), "abc", legend="column")._repr_mimebundle_()["text/html"]
+    )
+    stage = page.locator(".stage").bounding_box()
+    top = lambda: page.locator(".stage img").bounding_box()["y"] - stage["y"]  # noqa: E731
+    assert page.get_by_role("group", name="column").get_by_role("radio").count() == 3
+    assert top() == pytest.approx(0, abs=1)
+    page.keyboard.press("Tab")
+    for k in (1, 2):
+        page.keyboard.press("ArrowRight")
+        assert page.get_by_role("radio", name="abc"[k]).is_checked()
+        assert top() == pytest.approx(-k * stage["height"], abs=1)
+    page.get_by_text("a", exact=True).click()
+    assert top() == pytest.approx(0, abs=1)
+    context.close()
