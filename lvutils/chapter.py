@@ -137,6 +137,14 @@ class Run:
             self._hold_against_stored(name, value)
         return value
 
+    def result_file(self, name: str) -> Path:
+        """Where a table or archive made from a reader's data goes: beside the run's record, or into the working folder.
+
+        name: of the file. The second is for a notebook that is run by hand, as in JupyterLab.
+        """
+        target = os.environ.get("LVUTILS_RESULTS")
+        return (Path(target).parent if target else Path.cwd()) / name
+
     def finish(self, claims: list[dict]) -> None:
         """Called by the scorecard: check the record as a whole and write it where ``LVUTILS_RESULTS`` says."""
         if self._stored is not None:

@@ -405,3 +405,10 @@ def test_a_run_takes_one_thread_also_in_the_linear_algebra_that_is_already_loade
     with threadpool_limits(2, user_api="blas"):
         Run("x", {"profile": "quick", "seed": 0})
         assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
+
+
+def test_a_result_file_lies_beside_the_record_and_by_hand_in_the_working_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert run_of().result_file("classes.csv") == tmp_path / "classes.csv"
+    monkeypatch.setenv("LVUTILS_RESULTS", str(tmp_path / "run" / "results.json"))
+    assert run_of().result_file("classes.csv") == tmp_path / "run" / "classes.csv"
