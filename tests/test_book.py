@@ -137,3 +137,12 @@ def test_every_module_of_the_library_wing_is_on_the_page_of_the_package():
     inside = {"__init__", "chapter", "files", "paths"}  # shown as lvutils.begin and lvutils.Run, or nobody's business
     modules = {path.stem for path in (ROOT / "lvutils").glob("*.py")} - inside
     assert modules == set(re.findall(r"automodule:: lvutils\.(\w+)", shown))
+
+
+def test_a_chapter_named_in_italics_is_a_link_once_it_is_written():
+    text = (HTML / "book" / "part-autoencoders.html").read_text(encoding="utf-8")
+    for paper in catalogue.papers():
+        if paper.part == "autoencoders":
+            written = paper.notebook.is_file()
+            assert (f"notebooks/autoencoders/{paper.slug}.html" in text) == written
+            assert (f"<em>{paper.slug}</em>" in text) != written

@@ -53,6 +53,8 @@ def toc() -> str:
         chapters = [p for p in catalogue.written() if p.part == part.id]
         if chapters:
             lines += [f"- caption: {part.title}", "  numbered: true", "  chapters:"]
+            if (BOOK / f"part-{part.id}.md").is_file():
+                lines += [f"  - file: book/part-{part.id}"]
             lines += [f"  - file: notebooks/{p.part}/{p.slug}" for p in chapters]
     trainings = sorted(NOTEBOOKS.glob("models/*.ipynb"))
     if trainings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from lvutils.paths import ROOT
 from lvutils.runs import catalogue
 from lvutils.runs.pages import chips
 from lvutils.runs.refresh import results_path, stored_results
@@ -12,6 +13,7 @@ from lvutils.runs.refresh import results_path, stored_results
 
 def setup(app):
     """Register with Sphinx (named in ``_config.yml``)."""
+    app.connect("source-read", _link_chapters)
     app.connect("source-read", _add_glance)
     app.connect("env-get-outdated", _always_one_page)
     app.connect("html-page-context", _without_thebe, priority=900)
@@ -44,6 +46,30 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
     first = notebook["cells"][0]
     first["source"] = "".join(first["source"]).replace(paper.card(), paper.card() + glance, 1)
     source[0] = json.dumps(notebook)
+
+
+def _link_chapters(app, docname: str, source: list[str]) -> None:
+    """A chapter's name in italics, ``*ila-sdp*``, becomes a link as soon as the chapter is there."""
+    written = {p.slug: p.short for p in catalogue.written()}
+    names = "|".join(p.slug for p in catalogue.papers())
+    mention = re.compile(rf"(?<![*\w])\*({names})\*(?![*\w])")
+
+    def linked(text: str) -> str:
+        return mention.sub(lambda m: f"{{ref}}`{written[m[1]]} <ch-{m[1]}>`" if m[1] in written else m[0], text)
+
+    if docname.startswith("notebooks/"):
+        notebook = json.loads(source[0])
+        cells = [c for c in notebook["cells"] if c["cell_type"] == "markdown"]
+        if not any(mention.search("".join(c["source"])) for c in cells):
+            return
+        for cell in cells:
+            cell["source"] = linked("".join(cell["source"]))
+        source[0] = json.dumps(notebook)
+    elif mention.search(source[0]):
+        source[0] = linked(source[0])
+    else:
+        return
+    app.env.note_dependency(str(ROOT / "_toc.yml"))  # which changes with each new chapter
 
 
 def _without_thebe(app, pagename, templatename, context, doctree) -> None:
