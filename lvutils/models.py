@@ -23,8 +23,33 @@ from lvutils.parameters import nearest
 from lvutils.paths import MODELS
 
 MAX_BYTES = 8_000_000
+
+
+class TensorBundle(torch.nn.Module):
+    """Named tensors of several small models, whose class stays in its chapter: a store without a forward pass.
+
+    shapes: the shape of each tensor by name; names may hold dots.
+    """
+
+    def __init__(self, shapes: Mapping[str, list[int]]):
+        super().__init__()
+        self.tensors = {name: torch.zeros(shape) for name, shape in shapes.items()}
+
+    def state_dict(self, *args, **kwargs) -> dict[str, torch.Tensor]:
+        return dict(self.tensors)
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor], *args, **kwargs) -> None:
+        found = {name: list(value.shape) for name, value in state.items()}
+        expected = {name: list(value.shape) for name, value in self.tensors.items()}
+        if found != expected:
+            odd = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+            raise RuntimeError(f"names or shapes do not fit the bundle: {', '.join(odd[:3])}")
+        self.tensors = dict(state)
+
+
 _BUILDERS: dict[str, Callable[[dict], torch.nn.Module]] = {
     "classifier": lambda config: ConvClassifier(**config),
+    "tensors": lambda config: TensorBundle(**config),
     "language-model": lambda config: LanguageModel(LMConfig(**config)),
     "unet": lambda config: UNet(**config),
 }
