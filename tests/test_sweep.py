@@ -23,11 +23,16 @@ KILLS = 25
 
 
 def start(mini, *arguments, **environment):
-    """Start a sweep as a person would, and go on."""
+    """Start a sweep as a person would, and go on; Ctrl-C reaches it even where the tests run in the background."""
     command = [sys.executable, "-m", "lvutils.runs.cli", "sweep", str(mini), *map(str, arguments)]
     own = {k: v for k, v in os.environ.items() if k != "LVUTILS_ZYGOTE"}
     return subprocess.Popen(
-        command, env={**own, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env={**own, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
