@@ -92,11 +92,12 @@ class Frames:
     screen readers know it. Where HTML is not shown, five of the frames stand side by side as one still picture.
 
     images: [n, height, width] (grey) or [n, height, width, 3], values from 0 to 1, n from 2 to 40.
-    labels: n short texts, one under each button. legend: what the control changes. width: of the picture on a wide
-    screen, in pixels. Raises ValueError where shapes, values or the number of labels do not fit.
+    labels: n short texts, one under each button. legend: what the control changes. alt: what one would see, for a reader
+    who cannot see it (what the cell's metadata say reaches the still picture only). width: on a wide screen, in pixels.
+    Raises ValueError where shapes, values or the number of labels do not fit.
     """
 
-    def __init__(self, images, labels: Sequence[str], *, legend: str, width: int = 480):
+    def __init__(self, images, labels: Sequence[str], *, legend: str, alt: str, width: int = 480):
         images = np.asarray(images, dtype=float)
         if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
             raise ValueError(f"frames must be [n, height, width] or [n, height, width, 3], got {images.shape}")
@@ -106,7 +107,8 @@ class Frames:
             )
         if not (images.min() >= 0 and images.max() <= 1):  # also false for what is not a number
             raise ValueError(f"values must lie between 0 and 1, got {images.min():g} to {images.max():g}")
-        self.images, self.labels, self.legend, self.width = images, [str(x) for x in labels], legend, width
+        self.images, self.labels, self.legend = images, [str(x) for x in labels], legend
+        self.alt, self.width = alt, width
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         return {"text/html": self._html(), "image/png": base64.b64encode(self._still()).decode()}
@@ -128,7 +130,7 @@ class Frames:
             _FRAMES_STYLE.replace("KEY", key)
             + f".{key} .stage{{max-width:{self.width}px;aspect-ratio:{width}/{height}}}"
         )
-        picture = f'<img alt="" src="data:image/png;base64,{base64.b64encode(strip).decode()}">'
+        picture = f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{base64.b64encode(strip).decode()}">'
         return (
             f"<style>{style}{shift}</style>"
             f'<fieldset class="{key}"><legend>{html.escape(self.legend)}</legend>{buttons}'

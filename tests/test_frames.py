@@ -13,7 +13,7 @@ RAMP = np.linspace(0, 1, 6)[:, None, None] * np.ones((6, 8, 10))
 
 
 def frames(images=RAMP, labels="abcdef"):
-    return Frames(images, list(labels), legend="brightness <1>")
+    return Frames(images, list(labels), legend="brightness <1>", alt="a grey field")
 
 
 def test_the_bundle_holds_all_frames_and_a_still_and_is_the_same_each_time():
@@ -26,6 +26,7 @@ def test_the_bundle_holds_all_frames_and_a_still_and_is_the_same_each_time():
     assert still.shape[1] == 640
     assert "script" not in bundle["text/html"]
     assert "brightness &lt;1&gt;" in bundle["text/html"]
+    assert 'alt="a grey field"' in bundle["text/html"]
 
 
 def test_colour_frames():
