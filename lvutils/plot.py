@@ -92,8 +92,8 @@ class Frames:
     screen readers know it. Where HTML is not shown, five of the frames stand side by side as one still picture.
 
     images: [n, height, width] (grey) or [n, height, width, 3], values from 0 to 1, n from 2 to 40.
-    labels: n short texts, one under each button. legend: what the control changes. alt: what one would see, for a reader
-    who cannot see it (what the cell's metadata say reaches the still picture only). width: on a wide screen, in pixels.
+    labels: n short texts, one under each button. legend: what the control changes. alt: what one would see, for those
+    who cannot (what the cell's metadata say reaches the still picture only). width: on a wide screen, in pixels.
     Raises ValueError where shapes, values or the number of labels do not fit.
     """
 

@@ -156,9 +156,9 @@ def test_no_page_is_wider_than_the_screen(browser, path, scheme, width):
 def test_frames_are_stepped_through_by_keyboard_without_scripts(browser):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.set_content(
-        Frames(np.eye(3)[:, None] * np.ones((3, 2, 3)), "abc", legend="column")._repr_mimebundle_()["text/html"]
-    )
+    frames = Frames(np.eye(3)[:, None] * np.ones((3, 2, 3)), "abc", legend="column", alt="one bright column")
+    page.set_content(frames._repr_mimebundle_()["text/html"])
+    assert page.get_by_role("img", name="one bright column").count() == 1
     stage = page.locator(".stage").bounding_box()
     top = lambda: page.locator(".stage img").bounding_box()["y"] - stage["y"]  # noqa: E731
     assert page.get_by_role("group", name="column").get_by_role("radio").count() == 3
