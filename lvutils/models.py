@@ -24,32 +24,8 @@ from lvutils.paths import MODELS
 
 MAX_BYTES = 8_000_000
 
-
-class TensorBundle(torch.nn.Module):
-    """Named tensors of several small models, whose class stays in its chapter: a store without a forward pass.
-
-    shapes: the shape of each tensor by name; names may hold dots.
-    """
-
-    def __init__(self, shapes: Mapping[str, list[int]]):
-        super().__init__()
-        self.tensors = {name: torch.zeros(shape) for name, shape in shapes.items()}
-
-    def state_dict(self, *args, **kwargs) -> dict[str, torch.Tensor]:
-        return dict(self.tensors)
-
-    def load_state_dict(self, state: Mapping[str, torch.Tensor], *args, **kwargs) -> None:
-        found = {name: list(value.shape) for name, value in state.items()}
-        expected = {name: list(value.shape) for name, value in self.tensors.items()}
-        if found != expected:
-            odd = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
-            raise RuntimeError(f"names or shapes do not fit the bundle: {', '.join(odd[:3])}")
-        self.tensors = dict(state)
-
-
 _BUILDERS: dict[str, Callable[[dict], torch.nn.Module]] = {
     "classifier": lambda config: ConvClassifier(**config),
-    "tensors": lambda config: TensorBundle(**config),
     "language-model": lambda config: LanguageModel(LMConfig(**config)),
     "unet": lambda config: UNet(**config),
 }
@@ -68,22 +44,33 @@ def card(name: str) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def load_model(name: str) -> torch.nn.Module:
-    """A stored model, in evaluation mode, single precision, without gradients. Its hash is checked.
+def load_tensors(name: str) -> dict[str, torch.Tensor]:
+    """The tensors of a stored model or bundle by name, in single precision. Their hash is checked.
 
     Raises DataError for an unknown name, a missing file or other bytes than the card says.
     """
-    about = card(name)
+    expected = card(name)["sha256"]
     path = MODELS / f"{name}.safetensors"
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise DataError(f"model {name}: {path.name}: {error.strerror or error}") from error
     found = hashlib.sha256(raw).hexdigest()
-    if found != about["sha256"]:
-        raise DataError(f"model {name}: SHA-256 of {path.name} is {found}, expected {about['sha256']}")
+    if found != expected:
+        raise DataError(f"model {name}: SHA-256 of {path.name} is {found}, expected {expected}")
+    return {key: value.float() for key, value in load(raw).items()}
+
+
+def load_model(name: str) -> torch.nn.Module:
+    """A stored model, in evaluation mode, single precision, without gradients. Its hash is checked.
+
+    Raises DataError as :func:`load_tensors` does, and for a bundle of tensors, whose class is a chapter's own.
+    """
+    about = card(name)
+    if about["kind"] not in _BUILDERS:
+        raise DataError(f"model {name} is a bundle of tensors; read it with load_tensors")
     model = _BUILDERS[about["kind"]](about["config"])
-    model.load_state_dict({key: value.float() for key, value in load(raw).items()})
+    model.load_state_dict(load_tensors(name))
     return model.eval().requires_grad_(False)
 
 
@@ -104,7 +91,19 @@ def store_model(name: str, model: torch.nn.Module, kind: str, config: Mapping, a
     """
     if kind not in _BUILDERS:
         raise ValueError(f"kind {kind!r}{nearest(kind, _BUILDERS)}")
-    state = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
+    return _store(name, model.state_dict(), sum(p.numel() for p in model.parameters()), kind, config, about)
+
+
+def store_tensors(name: str, tensors: Mapping[str, torch.Tensor], config: Mapping, about: Mapping) -> str | None:
+    """Store a bundle of tensors, such as several small models whose class is a chapter's own, as a model is stored.
+
+    config: what a chapter needs to read them. about, result and errors as for :func:`store_model`.
+    """
+    return _store(name, tensors, sum(v.numel() for v in tensors.values()), "tensors", config, about)
+
+
+def _store(name, tensors, n_parameters, kind, config, about):
+    state = {key: value.detach().half() if value.is_floating_point() else value for key, value in tensors.items()}
     raw = save({key: value.contiguous() for key, value in state.items()})
     if len(raw) > MAX_BYTES:
         raise ValueError(f"model {name} takes {len(raw) / 1e6:.1f} MB, at most {MAX_BYTES / 1e6:.0f}")
@@ -112,7 +111,6 @@ def store_model(name: str, model: torch.nn.Module, kind: str, config: Mapping, a
     if folder is None:
         return None  # a run outside the command line shows the model and stores nothing
     sha256 = hashlib.sha256(raw).hexdigest()
-    n_parameters = sum(p.numel() for p in model.parameters())
     content = {"name": name, "kind": kind, "config": dict(config), "sha256": sha256, "n_parameters": n_parameters}
     write_bytes(Path(folder) / f"{name}.safetensors", raw)
     write_json(Path(folder) / f"{name}.json", content | dict(about))

@@ -1,5 +1,6 @@
 """Stored models: what is stored is what is loaded, and damage is noticed."""
 
+import ast
 import json
 
 import pytest
@@ -9,8 +10,9 @@ from conftest import lvutils
 from lvutils import models
 from lvutils.data import DataError
 from lvutils.nn import ConvClassifier, UNet
+from lvutils.runs import catalogue
 from lvutils.runs import models as training
-from lvutils.runs.notebook import code_hash, read_notebook
+from lvutils.runs.notebook import code_cells, code_hash, read_notebook
 
 CONFIG = {"channels": 1, "widths": [8, 16], "n_blocks": 1, "n_labels": 3}
 
@@ -59,6 +61,35 @@ def test_a_model_too_large_or_of_an_unknown_kind_is_refused():
         models.store_model("x", UNet(), "u-net", {}, {})
 
 
+def test_a_bundle_of_tensors_comes_back_and_is_no_model(tmp_path, monkeypatch):
+    monkeypatch.setenv("LVUTILS_MODELS", str(tmp_path))
+    monkeypatch.setattr(models, "MODELS", tmp_path)
+    tensors = {"a.weight": torch.randn(3, 2).half().float().requires_grad_(), "b.weight": torch.ones(4)}
+    models.store_tensors("both", tensors, {"side": 3}, {"title": "Two of them"})
+    found = models.load_tensors("both")
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[name], value) and not found[name].requires_grad for name, value in tensors.items())
+    assert (models.card("both")["n_parameters"], models.card("both")["config"]) == (10, {"side": 3})
+    with pytest.raises(DataError, match="model both is a bundle of tensors; read it with load_tensors"):
+        models.load_model("both")
+
+
+def definitions(path):
+    """Functions and classes of a notebook, by name, without comments and layout."""
+    trees = [ast.parse(cell["source"]) for _, cell in code_cells(read_notebook(path))]
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return {node.name: ast.unparse(node) for tree in trees for node in tree.body if isinstance(node, kinds)}
+
+
+@pytest.mark.parametrize(
+    "slug", sorted({p.slug for p in catalogue.written()} & {p.stem for p in training.FOLDER.glob("*.ipynb")})
+)
+def test_a_chapter_and_the_notebook_that_trains_its_models_define_the_same(slug):
+    chapter, trainer = definitions(catalogue.find(slug).notebook), definitions(training.FOLDER / f"{slug}.ipynb")
+    differing = [name for name in chapter.keys() & trainer.keys() if chapter[name] != trainer[name]]
+    assert not differing, f"{slug}: {', '.join(differing)} differ between the chapter and the notebook of its models"
+
+
 def test_the_u_net_keeps_shapes_and_hears_time_and_label():
     torch.manual_seed(0)
     net = UNet(widths=(8, 16, 16), n_blocks=2, n_labels=3)
@@ -97,7 +128,7 @@ def test_the_classifier_separates_what_is_separable():
 @pytest.mark.parametrize("name", sorted(training.index()))
 def test_each_stored_model_loads_and_is_in_step_with_its_notebook(name):
     card = models.card(name)
-    models.load_model(name)
+    models.load_tensors(name) if card["kind"] == "tensors" else models.load_model(name)
     assert {"title", "data", "licence", "quality", "notebook", "code", "parameters"} <= set(card)
     notebook = read_notebook(training.FOLDER / f"{card['notebook']}.ipynb")
     assert card["code"] == code_hash(notebook), f"the training code changed; run: lvutils models {name}"
