@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import digamma, entr
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -61,7 +63,7 @@ def mutual_information(sources, codes, *, discrete: bool, n_neighbors: int = 10)
     return table.clip(0)
 
 
-def infomec(sources, codes, *, discrete: bool, n_neighbors: int = 10) -> InfoMEC:
+def infomec(sources, codes, *, discrete: bool, n_neighbors: int = 10, explicit: bool = True) -> InfoMEC:
     """InfoM, InfoE and InfoC of codes given the true sources (Hsu et al., 2023, section 4).
 
     sources: [n, n_sources], integers; codes: [n, n_latents], integers where ``discrete``, real numbers otherwise.
@@ -69,16 +71,17 @@ def infomec(sources, codes, *, discrete: bool, n_neighbors: int = 10) -> InfoMEC
     the largest. A latent that carries information on no source counts as spread evenly; one that is noise still moves
     and still counts, with a modularity made of estimation error. With a single source
     modularity is 1, with a single active latent compactness is; with none all three are 0. Explicitness is measured by
-    logistic regression without penalty, classes weighted evenly in the fit and in the loss. Raises ValueError where
-    shapes or types do not fit.
+    logistic regression without penalty, classes weighted evenly in the fit and in the loss; it takes most of the time,
+    and explicit=False leaves it out (nan). Raises ValueError where shapes or types do not fit.
     """
     sources, codes = _paired(sources, codes, discrete)
     codes = codes[:, active_latents(codes, discrete=discrete)]
     if codes.shape[1] == 0:
-        return InfoMEC(0.0, 0.0, 0.0)
+        return InfoMEC(0.0, 0.0 if explicit else float("nan"), 0.0)
     shares = mutual_information(sources, codes, discrete=discrete, n_neighbors=n_neighbors)
     shares = shares / _entropies(sources)[:, None]
-    return InfoMEC(_concentration(shares), _explicitness(sources, codes, discrete), _concentration(shares.T))
+    explicitness = _explicitness(sources, codes, discrete) if explicit else float("nan")
+    return InfoMEC(_concentration(shares), explicitness, _concentration(shares.T))
 
 
 def active_latents(codes, *, discrete: bool) -> np.ndarray:
@@ -195,13 +198,15 @@ def _concentration(shares):
 
 
 def _explicitness(sources, codes, discrete):
-    inputs = (
-        OneHotEncoder(sparse_output=False).fit_transform(codes) if discrete else StandardScaler().fit_transform(codes)
-    )
+    # with an intercept the first value of a latent is redundant, and without it the fit takes half the steps
+    scale = OneHotEncoder(sparse_output=False, drop="first") if discrete else StandardScaler()
+    inputs = scale.fit_transform(codes)
     gains = []
     for source in sources.T:
         weight = compute_sample_weight("balanced", source)
-        model = LogisticRegression(C=np.inf, max_iter=500).fit(inputs, source, sample_weight=weight)
+        with warnings.catch_warnings():  # a source that can be told apart fully has no finite optimum, only a limit
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = LogisticRegression(C=np.inf, max_iter=500).fit(inputs, source, sample_weight=weight)
         gains.append(
             1 - log_loss(source, model.predict_proba(inputs), sample_weight=weight) / np.log(len(model.classes_))
         )

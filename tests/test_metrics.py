@@ -80,6 +80,13 @@ def test_two_sources_in_one_latent_are_compact_and_not_modular():
     assert modularity(sources, codes, discrete=True) == pytest.approx(0)
 
 
+def test_explicitness_can_be_left_out():
+    codes = np.roll(SOURCES, 1, 1)
+    whole, part = infomec(SOURCES, codes, discrete=True), infomec(SOURCES, codes, discrete=True, explicit=False)
+    assert (part.modularity, part.compactness) == (whole.modularity, whole.compactness)
+    assert np.isnan(part.explicitness)
+
+
 def test_codes_that_know_nothing_score_nothing():
     sources = np.repeat(SOURCES, 10, 0)
     for codes, discrete in ((RNG.integers(0, 4, (len(sources), 4)), True), (RNG.normal(size=(len(sources), 4)), False)):
