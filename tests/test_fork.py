@@ -107,6 +107,18 @@ def test_another_environment_at_start_gets_a_plain_kernel(start):
     assert kernel.run("print(1 + 1)") == "2"
 
 
+def test_a_change_of_the_environment_gets_a_warm_process_of_its_own(start, monkeypatch):
+    monkeypatch.setenv("LVUTILS_ZYGOTE", os.environ["LVUTILS_ZYGOTE"])  # so that it is put back
+    first = os.environ["LVUTILS_ZYGOTE"]
+    provisioner.use()
+    assert os.environ["LVUTILS_ZYGOTE"] == first
+    monkeypatch.setenv("KMP_INIT_AT_FORK", "TRUE")
+    assert not isinstance(start().process, ForkedKernel)
+    provisioner.use()
+    assert os.environ["LVUTILS_ZYGOTE"] != first
+    assert isinstance(start().process, ForkedKernel)
+
+
 def test_a_forked_kernel_can_be_interrupted_and_killed(start):
     kernel = start()
     assert kernel.run("import time; print('on', flush=True); time.sleep(60)", interrupt=True).split() == [

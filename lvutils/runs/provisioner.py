@@ -40,13 +40,14 @@ _SHARED = "LVUTILS_ZYGOTE"  # where child processes find the one that is there: 
 def use() -> None:
     """From here on, kernels that this process or its children start are forked where that is possible.
 
-    Sets what runs need in the environment (one thread each), and starts a warm process unless a parent has one.
+    Sets what runs need in the environment (one thread each), and starts a warm process unless there is one for this
+    environment, here or in a parent. (An import can change the environment: scikit-learn's does.)
     """
     os.environ.update(RUN_ENVIRONMENT)
     os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = "lvutils-fork"
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # a thread that pandas would start
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    if sys.platform == "linux" and _SHARED not in os.environ:
+    if sys.platform == "linux" and os.environ.get(_SHARED, "").partition(":")[0] != _digest(os.environ):
         with contextlib.suppress(OSError):
             zygote = Zygote(dict(os.environ))
             os.environ[_SHARED] = f"{_digest(os.environ)}:{zygote.path}"
