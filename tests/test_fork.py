@@ -10,6 +10,7 @@ import psutil
 import pytest
 from conftest import gone
 from jupyter_client.manager import KernelManager
+from jupyter_client.provisioning import KernelProvisionerFactory
 
 from lvutils.runs import provisioner, run
 from lvutils.runs.provisioner import ForkedKernel
@@ -19,9 +20,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are for
 
 @pytest.fixture(autouse=True, scope="module")
 def warm():
-    before = dict(os.environ)
+    before, factory = dict(os.environ), KernelProvisionerFactory.instance()
+    name = factory.default_provisioner_name  # kept from here on, whatever the environment says later
     provisioner.use()
     yield
+    factory.default_provisioner_name = name
     os.environ.clear()
     os.environ.update(before)
 
@@ -132,10 +135,13 @@ def test_a_forked_kernel_can_be_interrupted_and_killed(start):
 
 
 def test_a_forked_run_gives_the_records_of_a_plain_one(mini, tmp_path, monkeypatch):
-    todo = run.plan(mini, {"profile": "quick"})
+    todo, used = run.plan(mini, {"profile": "quick"}), ForkedKernel.cpu_seconds
     forked = run.execute(todo, tmp_path / "forked")
-    monkeypatch.delenv("JUPYTER_DEFAULT_PROVISIONER_NAME")
+    assert ForkedKernel.cpu_seconds > used
+    used = ForkedKernel.cpu_seconds
+    monkeypatch.setattr(KernelProvisionerFactory.instance(), "default_provisioner_name", "local-provisioner")
     plain = run.execute(todo, tmp_path / "plain")
+    assert ForkedKernel.cpu_seconds == used
     for results in (forked, plain):
         assert results.pop("run")["cpu_seconds"] > 0
     assert forked == plain
@@ -145,6 +151,7 @@ ASKS = """\
 import sys, time
 from lvutils.runs import provisioner
 from jupyter_client.manager import KernelManager
+from jupyter_client.provisioning import KernelProvisionerFactory
 provisioner.use()
 manager = KernelManager(transport="ipc", ip=sys.argv[1] + "/k")
 manager.start_kernel()

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
 from lvutils.runs.run import RUN_ENVIRONMENT
 from lvutils.runs.zygote import HEADER
@@ -33,6 +33,7 @@ _STARTUP = (
     "ARROW_", "ATEN_", "CUDA_", "GOMP_", "HF_", "JE_", "KMP_", "LANG", "LC_", "LD_", "MKL_", "MPL", "NUMEXPR_", "OMP_",
     "OPENBLAS_", "PYTHON", "PYTORCH_", "TORCH", "TZ",
 )  # fmt: skip
+NAME = "lvutils-fork"  # among the entry points of pyproject.toml
 _PATIENCE = 120.0  # seconds a warm process may take to import
 _SHARED = "LVUTILS_ZYGOTE"  # where child processes find the one that is there: a digest of its environment, and its socket
 
@@ -44,7 +45,8 @@ def use() -> None:
     environment, here or in a parent. (An import can change the environment: scikit-learn's does.)
     """
     os.environ.update(RUN_ENVIRONMENT)
-    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = "lvutils-fork"
+    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = NAME  # for children; here it may have been read before
+    KernelProvisionerFactory.instance().default_provisioner_name = NAME
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # a thread that pandas would start
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     if sys.platform == "linux" and os.environ.get(_SHARED, "").partition(":")[0] != _digest(os.environ):
