@@ -151,7 +151,6 @@ ASKS = """\
 import sys, time
 from lvutils.runs import provisioner
 from jupyter_client.manager import KernelManager
-from jupyter_client.provisioning import KernelProvisionerFactory
 provisioner.use()
 manager = KernelManager(transport="ipc", ip=sys.argv[1] + "/k")
 manager.start_kernel()
