@@ -1,5 +1,8 @@
 """Runs: what a finished one leaves, and what a failed one does."""
 
+import copy
+import json
+
 from conftest import lvutils, read_json
 
 from lvutils.runs.run import plan
@@ -90,3 +93,14 @@ def test_the_name_of_a_run_hangs_on_the_readers_file(mini, tmp_path):
     name = plan(mini, {"data": str(table)}).name
     table.write_text("a,label\n2,x\n")
     assert plan(mini, {"data": str(table)}).name != name
+
+
+def test_what_a_kernel_logs_of_itself_does_not_reach_the_reader(mini, mini_notebook, tmp_path):
+    """Jupyter interrupts a kernel before it shuts it down; caught while answering, the kernel logs an error."""
+    notebook = copy.deepcopy(mini_notebook)
+    notebook["cells"][3]["source"] += (
+        "\nfrom ipykernel.kernelapp import IPKernelApp\nIPKernelApp.instance().log.error('caught')"
+    )
+    mini.write_text(json.dumps(notebook))
+    done = lvutils("run", mini, "--profile", "quick", "--out", tmp_path / "out")
+    assert (done.returncode, "caught" in done.stderr) == (0, False), done.stderr

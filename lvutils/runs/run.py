@@ -179,7 +179,11 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
                 execution_timeout=timeout,
                 autosave_cell_every=0,  # it is saved after each cell, and need not be in between
                 start_timeout=120,
-                config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/k"}),
+                config=Config(
+                    KernelManager={"transport": "ipc", "ip": f"{sockets}/k"},
+                    # Jupyter interrupts a kernel before it shuts it down; what the kernel logs of that is nobody's news.
+                    NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
+                ),
             )
         except PapermillExecutionError as error:
             number = error.cell_index + (0 if todo.given else 1)  # papermill puts its own cell before the failing one

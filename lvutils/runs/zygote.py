@@ -219,8 +219,6 @@ def _kernel(arguments: list[str]) -> None:
     sys.argv = ["ipykernel_launcher", *arguments]
     app = IPKernelApp.instance(parent_handle=os.getppid())
     app.initialize(arguments)
-    # Jupyter interrupts a kernel before it shuts it down, now and then in the middle of its last, idle, answer.
-    app.log.addFilter(lambda entry: not str(entry.msg).startswith("KeyboardInterrupt caught"))
     if "matplotlib.pyplot" in sys.modules:
         app.shell.enable_matplotlib("inline")
     app.start()
