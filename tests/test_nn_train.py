@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lvutils.nn import mlp, outlines
+from lvutils.nn import Stacked, mlp, outlines
 from lvutils.train import fit, progress
 
 
@@ -63,6 +63,17 @@ def test_mlp_needs_input_and_output(widths):
 
 
 # --- fit ----------------------------------------------------------------------------------------------------------
+
+
+def test_stacked_maps_are_plain_linear_maps_that_share_nothing():
+    stacked = Stacked(3, 5, 4, torch.Generator().manual_seed(0))
+    x = torch.randn(3, 7, 5, generator=torch.Generator().manual_seed(1))
+    for k in range(3):
+        plain = nn.functional.linear(x[k], stacked.weight[k].T, stacked.bias[k, 0])
+        assert torch.allclose(stacked(x)[k], plain, atol=1e-6)
+    stacked(x)[1].sum().backward()
+    assert [bool(g.abs().sum() > 0) for g in stacked.weight.grad] == [False, True, False]
+    assert max(stacked.weight.abs().max(), stacked.bias.abs().max()) <= 5**-0.5
 
 
 def test_fit_reaches_the_least_squares_solution(regression):

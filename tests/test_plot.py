@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from lvutils.plot import COLORS, WIDTH, band, use_style
+from lvutils.plot import COLORS, WIDTH, band, mosaic, use_style
 from lvutils.stats import mean_interval
 
 mpl.use("Agg")
@@ -98,3 +98,17 @@ def test_a_band_needs_two_runs(plt, samples):
     ax = plt.subplots()[1]
     with pytest.raises(ValueError, match="at least 2 values"):
         band(ax, [0, 1], samples, label="one run", color="black")
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_a_mosaic_keeps_each_picture_and_draws_white_lines_between(colours):
+    pictures = np.random.default_rng(0).random((2, 3, 4, 5, *colours)) / 2
+    whole = mosaic(pictures)
+    assert whole.shape == (9, 17, *colours)
+    assert (whole[:4, 6:11] == pictures[0, 1]).all()
+    assert (whole[5:, 12:] == pictures[1, 2]).all()
+    assert (whole[4] == 1).all()
+    assert (whole[:, 5] == 1).all()
+    assert (whole < 1).sum() == pictures.size
+    with pytest.raises(ValueError, match=r"got \(2, 3\)"):
+        mosaic(np.zeros((2, 3)))
