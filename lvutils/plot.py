@@ -69,15 +69,18 @@ def band(ax, x, samples, *, label: str, color: str, **line) -> None:
     ax.fill_between(x, [i.low for i in intervals], [i.high for i in intervals], color=color, alpha=0.18, linewidth=0)
 
 
-def mosaic(pictures) -> np.ndarray:
+def mosaic(pictures, levels: int | None = None) -> np.ndarray:
     """Pictures in rows and columns as one, with white lines between.
 
     pictures: [rows, columns, height, width] (grey) or [rows, columns, height, width, 3], values from 0 to 1.
+    levels: round values to so many, which makes a noisy picture's file small.
     Returns [rows * (height + 1) - 1, columns * (width + 1) - 1], and the colours.
     """
     pictures = np.asarray(pictures, dtype=float)
     if pictures.ndim not in (4, 5):
         raise ValueError(f"pictures must be [rows, columns, height, width] or [..., 3], got {pictures.shape}")
+    if levels is not None:
+        pictures = np.round(pictures.clip(0, 1) * (levels - 1)) / (levels - 1)
     rows, columns, height, width, *colours = pictures.shape
     framed = np.ones((rows, columns, height + 1, width + 1, *colours))
     framed[:, :, :height, :width] = pictures

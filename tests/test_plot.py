@@ -110,5 +110,7 @@ def test_a_mosaic_keeps_each_picture_and_draws_white_lines_between(colours):
     assert (whole[4] == 1).all()
     assert (whole[:, 5] == 1).all()
     assert (whole < 1).sum() == pictures.size
+    assert np.unique(mosaic(pictures, levels=5)).tolist() == [0, 0.25, 0.5, 1]
+    assert abs(mosaic(pictures, levels=5) - whole).max() <= 0.125
     with pytest.raises(ValueError, match=r"got \(2, 3\)"):
         mosaic(np.zeros((2, 3)))
