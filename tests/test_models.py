@@ -184,3 +184,12 @@ def test_models_are_trained_after_those_that_judge_them(monkeypatch, tmp_path):
     waves.clear()
     training.train(["digits-diffusion"], 1, print)
     assert waves == [{"digits-diffusion"}]
+
+
+@pytest.mark.parametrize("path", sorted(training.FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_each_figure_of_a_training_notebook_has_caption_and_alternative_text(path):
+    for _, cell in code_cells(read_notebook(path)):
+        if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
+            said = cell["metadata"].get("mystnb", {})
+            assert len(said.get("figure", {}).get("caption", "")) >= 40, cell["id"]
+            assert len(said.get("image", {}).get("alt", "")) >= 40, cell["id"]
