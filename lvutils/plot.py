@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import io
+import sys
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -57,6 +58,23 @@ def use_style() -> None:
             "lines.markersize": 5,
         }
     )
+    if "ipykernel" in sys.modules:
+        _draw_once()
+
+
+def _draw_once() -> None:
+    """In a kernel: figures come at their own size. Jupyter would draw each twice, to crop it to what is drawn.
+
+    Stored outputs lose their empty margins all the same (``lvutils refresh``).
+    """
+    from IPython import get_ipython
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+    from matplotlib_inline.config import InlineBackend
+
+    shell = get_ipython()
+    if shell is not None:
+        InlineBackend.instance(parent=shell).print_figure_kwargs = {"bbox_inches": None}
+        set_matplotlib_formats("png")
 
 
 def band(ax, x, samples, *, label: str, color: str, **line) -> None:

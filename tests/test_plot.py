@@ -1,10 +1,13 @@
 """The look of figures: limits that the book relies on, and bands that mean what they say."""
 
+import base64
 import io
 
 import matplotlib as mpl
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 
 from lvutils.plot import COLORS, WIDTH, band, mosaic, use_style
 from lvutils.stats import mean_interval
@@ -40,6 +43,22 @@ def test_a_figure_is_as_wide_as_the_page_and_opaque_white_at_its_edge(plt, shape
     assert height < width
     edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     assert (edge == 1).all()
+
+
+def test_a_figure_in_a_kernel_is_shown_at_its_own_size():
+    """Jupyter would draw it twice, to crop it."""
+    lines = (
+        "import matplotlib.pyplot as plt",
+        "from lvutils.plot import use_style",
+        "use_style()",
+        "plt.subplots(figsize=(6.4, 2))",
+        "plt.show()",
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("\n".join(lines))])
+    NotebookClient(notebook, kernel_name="python3").execute()
+    (output,) = notebook.cells[0].outputs
+    image = mpl.image.imread(io.BytesIO(base64.b64decode(output["data"]["image/png"])))
+    assert image.shape[:2] == (200, 640)
 
 
 def test_a_figure_weighs_little_enough_for_eight_in_a_chapter(plt):

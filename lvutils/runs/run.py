@@ -159,8 +159,12 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import papermill
+        from papermill.engines import papermill_engines
         from papermill.exceptions import PapermillExecutionError
 
+        from lvutils.runs.engine import WriteOnce
+
+    papermill_engines.register("lvutils", WriteOnce)
     logging.getLogger("papermill").setLevel(logging.ERROR)
     chapter = part / "chapter.ipynb"
     environment = {**RUN_ENVIRONMENT, "LVUTILS_RESULTS": str(part / "results.json"), "LVUTILS_MODELS": str(part)}
@@ -173,11 +177,11 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
                 str(todo.path),
                 str(chapter),
                 parameters=todo.given,
+                engine_name="lvutils",
                 kernel_name="python3",
                 progress_bar=bar,
                 cwd=str(todo.path.parent),
                 execution_timeout=timeout,
-                autosave_cell_every=0,  # it is saved after each cell, and need not be in between
                 start_timeout=120,
                 config=Config(
                     KernelManager={"transport": "ipc", "ip": f"{sockets}/k"},
