@@ -91,6 +91,16 @@ def test_bootstrap_interval_keeps_the_rows_of_a_table_together(rng):
     assert interval == pytest.approx((1, 1, 1, 200))
 
 
+def test_bootstrap_interval_of_means_is_the_same_many_at_a_time(rng):
+    for n in (2, 37, 20_000):
+        values = rng.normal(size=n)
+        one, two = (
+            bootstrap_interval(values, np.random.default_rng(0), statistic, n_resamples=70)
+            for statistic in (np.mean, lambda x: np.mean(x))
+        )
+        assert one == two
+
+
 def test_bootstrap_interval_repeats_with_its_generator():
     values = np.arange(10.0)
     one, same, other = (bootstrap_interval(values, np.random.default_rng(s), n_resamples=99) for s in (1, 1, 2))
