@@ -81,12 +81,15 @@ def velocity_loss(
     x0: torch.Tensor,
     *condition: torch.Tensor,
     generator: torch.Generator,
+    t: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Mean squared error of a network that predicts the velocity, at times drawn uniformly from 1 to T.
+    """Mean squared error of a network that predicts the velocity.
 
-    network: ``network(x, t, *condition)`` with x [batch, ...] and t [batch]; returns the shape of x.
+    network: ``network(x, t, *condition)`` with x [batch, ...] and t [batch]; returns the shape of x. t: [batch],
+    integers from 1 to T; drawn uniformly where not given.
     """
-    t = torch.randint(1, schedule.n_times + 1, (len(x0),), generator=generator)
+    if t is None:
+        t = torch.randint(1, schedule.n_times + 1, (len(x0),), generator=generator)
     noise = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
     predicted = network(add_noise(schedule, x0, t, noise), t, *condition)
     return (predicted - velocity(schedule, x0, t, noise)).square().mean()

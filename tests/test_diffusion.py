@@ -86,6 +86,14 @@ def test_velocity_loss_is_zero_for_the_true_velocity_and_one_for_zero_on_white_d
     assert loss == pytest.approx(1.0, abs=0.03)
 
 
+def test_velocity_loss_takes_the_times_it_is_given():
+    schedule = linear_schedule(100)
+    x0, t = torch.zeros(6, 3), torch.tensor([1, 5, 9, 50, 99, 100])
+    seen = []
+    velocity_loss(lambda x, t: seen.append(t) or x, schedule, x0, generator=torch.Generator().manual_seed(0), t=t)
+    assert torch.equal(seen[0], t)
+
+
 def test_ddim_maps_a_gaussian_onto_the_target_exactly_in_the_limit():
     """The probability flow of a Gaussian target is linear: x0 = mean + std * (x_T - signal * mean) / std_T."""
     schedule = linear_schedule(1000)
