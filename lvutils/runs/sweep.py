@@ -152,6 +152,8 @@ def work(path: str, given: dict, name: str, runs: str, timeout: float | None) ->
 def _client(workers: int, scheduler: str | None):
     import logging
 
+    if scheduler is None:
+        provisioner.use()  # one warm process for all workers, importing while Dask is imported and they start
     from distributed import Client, LocalCluster
 
     if scheduler is not None:
@@ -162,7 +164,6 @@ def _client(workers: int, scheduler: str | None):
         with client:
             yield client
         return
-    provisioner.use()  # one warm process for all workers, importing while they start
     with (
         LocalCluster(
             n_workers=workers,
