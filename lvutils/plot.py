@@ -63,18 +63,21 @@ def use_style() -> None:
 
 
 def _draw_once() -> None:
-    """In a kernel: figures come at their own size. Jupyter would draw each twice, to crop it to what is drawn.
+    """In a kernel, draw each figure once. Jupyter does it twice, to lay it out and to crop it to what is drawn.
 
-    Stored outputs lose their empty margins all the same (``lvutils refresh``).
+    A figure then comes at its own size; what is stored loses its empty margins all the same (``lvutils refresh``).
     """
+    import matplotlib.pyplot as plt
     from IPython import get_ipython
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
-    from matplotlib_inline.config import InlineBackend
 
-    shell = get_ipython()
-    if shell is not None:
-        InlineBackend.instance(parent=shell).print_figure_kwargs = {"bbox_inches": None}
-        set_matplotlib_formats("png")
+    def png(figure: Figure) -> bytes:
+        buffer = io.BytesIO()
+        figure.canvas.print_png(buffer)
+        return buffer.getvalue()
+
+    if (shell := get_ipython()) is not None:
+        plt.switch_backend(mpl.get_backend())  # on loading, Jupyter's backend puts its own formatter there
+        shell.display_formatter.formatters["image/png"].for_type(Figure, png)
 
 
 def band(ax, x, samples, *, label: str, color: str, **line) -> None:
