@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from conftest import read_json
+from scipy import stats
 
 from lvutils.runs import refresh as refreshing
 from lvutils.runs.notebook import clean, dump, read_notebook
@@ -42,6 +43,9 @@ def test_the_same_seed_gives_identical_records(stored_mini, tmp_path):
 def test_tolerance_is_a_prediction_interval_of_a_difference():
     assert tolerance([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], exact=False) == pytest.approx(
         2.570582 * 1.870829 * 2**0.5, rel=1e-5
+    )
+    assert tolerance([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], exact=False, n_figures=20) == pytest.approx(
+        stats.t.ppf(1 - 0.05 / 40, 5) * 1.870829 * 2**0.5, rel=1e-5
     )
     assert tolerance([3.0, 9.0], exact=True) == pytest.approx(3e-6)
     assert tolerance([0.5] * 6, exact=False) == pytest.approx(5e-4)

@@ -101,11 +101,13 @@ def differences(stored: dict | None, fresh: dict) -> list[str]:
     return lines
 
 
-def tolerance(values: Sequence[float], exact: bool) -> float:
+def tolerance(values: Sequence[float], exact: bool, n_figures: int = 1) -> float:
     """How far a figure may lie from the stored one, values[0].
 
-    The half width of a 95 % prediction interval for the difference of two runs, from the spread over the seeds:
-    $t_{0.975, n-1}\\, s\\, \\sqrt 2$, at least a thousandth of its size. For a closed form, a millionth.
+    The half width of a 95 % prediction interval for the difference of two runs, from the spread over the seeds, that
+    holds for all n_figures of a chapter at once (Bonferroni): $t_{1 - 0.025 / m, n-1}\\, s\\, \\sqrt 2$. Training may end
+    elsewhere on another processor, and of a hundred figures five would else be out by chance. At least a thousandth
+    of the figure's size. For a closed form, a millionth.
     """
     import numpy as np
     from scipy import stats
@@ -113,7 +115,7 @@ def tolerance(values: Sequence[float], exact: bool) -> float:
     floor = EXACT_TOLERANCE * max(abs(values[0]), 1.0)
     if exact:
         return floor
-    spread = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) * np.sqrt(2)
+    spread = stats.t.ppf(1 - 0.025 / n_figures, len(values) - 1) * np.std(values, ddof=1) * np.sqrt(2)
     return max(floor, LEAST_TOLERANCE * abs(values[0]), float(spread))
 
 
@@ -154,9 +156,10 @@ def _store(path: Path, executed: Path, by_seed: dict[int, dict]) -> str:
     """Write the chapter and its results; a report on them."""
     results = by_seed[0]
     runs = [by_seed[k] for k in sorted(by_seed)]
+    n_figures = sum(not figure["exact"] for figure in results["figures"].values())
     for name, figure in results["figures"].items():
         values = [r["figures"][name]["value"] for r in runs if name in r["figures"]]
-        figure["tolerance"] = tolerance(values, figure["exact"])
+        figure["tolerance"] = tolerance(values, figure["exact"], n_figures)
     lines = []
     for claim in results["claims"]:
         verdicts = Counter(c["verdict"] for r in runs for c in r["claims"] if c["id"] == claim["id"])
