@@ -72,7 +72,7 @@ def _draw_once() -> None:
 
     def png(figure: Figure) -> bytes:
         buffer = io.BytesIO()
-        figure.canvas.print_png(buffer)
+        figure.canvas.print_png(buffer, pil_kwargs={"compress_level": 1})  # what is stored is packed tightly later
         return buffer.getvalue()
 
     if (shell := get_ipython()) is not None:

@@ -175,6 +175,8 @@ class ForkedKernel:
 class ForkProvisioner(LocalProvisioner):
     """Starts kernels of this interpreter by a fork, all others as Jupyter does."""
 
+    _ending = False
+
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the kernel. ``cmd`` and ``kwargs`` are those of :class:`subprocess.Popen`."""
         forked = self._forked(cmd, kwargs) if sys.platform == "linux" else None
@@ -184,17 +186,33 @@ class ForkProvisioner(LocalProvisioner):
         self.cwd = kwargs.get("cwd") or os.getcwd()
         return self.connection_info
 
+    async def shutdown_requested(self, restart: bool = False) -> None:
+        """The kernel has been asked to end: from now on :meth:`poll` gives it a moment."""
+        self._ending = True
+
+    async def poll(self) -> int | None:
+        """The exit status, or None while the kernel lives. For a kernel that was asked to end, Jupyter looks every tenth
+        of a second; here the look itself lasts until it has ended, half a second at most.
+        """
+        if self._ending:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended(), 0.5)
+        return await super().poll()
+
     async def wait(self) -> int | None:
         """Wait for the kernel's end, without the pause between looks that Jupyter takes."""
-        if isinstance(self.process, ForkedKernel):
-            loop, ended = asyncio.get_running_loop(), asyncio.Event()
-            if self.process.poll() is None:
-                loop.add_reader(self.process.own, ended.set)
-                try:
-                    await ended.wait()
-                finally:
-                    loop.remove_reader(self.process.own)
+        await self._ended()
         return await super().wait()
+
+    async def _ended(self) -> None:
+        """Wait until a forked kernel has ended; for any other, do nothing."""
+        if isinstance(self.process, ForkedKernel) and self.process.poll() is None:
+            loop, ended = asyncio.get_running_loop(), asyncio.Event()
+            loop.add_reader(self.process.own, ended.set)
+            try:
+                await ended.wait()
+            finally:
+                loop.remove_reader(self.process.own)
 
     async def send_signal(self, signum: int) -> None:
         """Send a signal to the kernel's process group."""

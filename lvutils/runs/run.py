@@ -153,6 +153,8 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
     import logging
     import warnings
 
+    # jsonschema would load a grammar of IRIs, which takes 1.6 s, for a check that the schema of notebooks does not ask for.
+    sys.modules.setdefault("rfc3987_syntax", None)
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from traitlets.config import Config
 
@@ -185,6 +187,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
                 start_timeout=120,
                 config=Config(
                     KernelManager={"transport": "ipc", "ip": f"{sockets}/k"},
+                    AsyncKernelManager={"client_class": "lvutils.runs.engine.PromptClient"},
                     # Jupyter interrupts a kernel before it shuts it down; what the kernel logs of that is nobody's news.
                     NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
                 ),
