@@ -55,10 +55,12 @@ def bootstrap_interval(
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
         raise ValueError(f"an interval needs at least 2 cases, got {len(values)}")
-    if statistic is np.mean and values.ndim == 1:  # the same draws and means, many at a time
+    if statistic in (np.mean, np.median) and values.ndim == 1:  # the same draws and statistics, many at a time
         rows = max(1, 2**14 // len(values))
         sizes = [min(rows, n_resamples - k) for k in range(0, n_resamples, rows)]
-        draws = np.concatenate([values[rng.integers(len(values), size=(m, len(values)))].mean(1) for m in sizes])
+        draws = np.concatenate(
+            [statistic(values[rng.integers(len(values), size=(m, len(values)))], axis=1) for m in sizes]
+        )
     else:
         draws = [statistic(values[rng.integers(len(values), size=len(values))]) for _ in range(n_resamples)]
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])

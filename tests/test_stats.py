@@ -91,12 +91,13 @@ def test_bootstrap_interval_keeps_the_rows_of_a_table_together(rng):
     assert interval == pytest.approx((1, 1, 1, 200))
 
 
-def test_bootstrap_interval_of_means_is_the_same_many_at_a_time(rng):
-    for n in (2, 37, 20_000):
+@pytest.mark.parametrize("statistic", [np.mean, np.median])
+def test_bootstrap_interval_is_the_same_many_at_a_time(rng, statistic):
+    for n in (2, 37, 38, 20_000):
         values = rng.normal(size=n)
         one, two = (
-            bootstrap_interval(values, np.random.default_rng(0), statistic, n_resamples=70)
-            for statistic in (np.mean, lambda x: np.mean(x))
+            bootstrap_interval(values, np.random.default_rng(0), f, n_resamples=70)
+            for f in (statistic, lambda x: statistic(x))
         )
         assert one == two
 

@@ -13,6 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from lvutils.files import write_json, write_text
@@ -28,6 +30,7 @@ RUN_ENVIRONMENT = {
     "NUMEXPR_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
 }
+_version = cache(metadata.version)
 CELL_TIMEOUT = {"quick": 120, "book": 600, "paper": None}  # seconds a cell may take before it counts as hung
 
 
@@ -141,11 +144,9 @@ def execute(
 
 def versions() -> dict:
     """What a run was made with."""
-    from importlib.metadata import version
-
-    names = ("numpy", "scipy", "scikit-learn", "torch", "lvutils")
     python = ".".join(map(str, sys.version_info[:3]))
-    return {"date": time.strftime("%Y-%m-%d"), "versions": {"python": python, **{n: version(n) for n in names}}}
+    names = ("numpy", "scipy", "scikit-learn", "torch", "lvutils")
+    return {"date": time.strftime("%Y-%m-%d"), "versions": {"python": python, **{n: _version(n) for n in names}}}
 
 
 def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: bool) -> str | None:
