@@ -64,19 +64,25 @@ def seconds(command: list, **options) -> float:
 
 
 def sweep(turns: int, n: int = 24) -> None:
-    """(a) ``n`` quick runs of one chapter."""
+    """(a) ``n`` quick runs of one chapter. Each plain loop stands between two sweeps and is compared with their mean:
+    the speed of a shared machine drifts within the minutes that one takes.
+    """
     notebook = catalogue.find_written(CHAPTER).notebook
-    ratios = []
-    for turn in range(turns):
+
+    def ours() -> float:
         with tempfile.TemporaryDirectory() as folder:
-            ours = seconds(
+            return seconds(
                 [BIN / "lvutils", "sweep", CHAPTER, "--profile", "quick", "--seeds", f"0:{n}", "--runs", folder]
             )
+
+    before, ratios = ours(), []
+    for turn in range(turns):
+        with tempfile.TemporaryDirectory() as folder:
             plain = seconds([sys.executable, "-c", PLAIN.format(n=n), notebook, folder, notebook.parent])
-        ratios.append(plain / ours)
-        print(
-            f"sweep, turn {turn + 1}: {n} runs, plain loop {plain:.0f} s, ours {ours:.0f} s, ratio {plain / ours:.2f}"
-        )
+        after = ours()
+        ratios.append(plain / statistics.mean((before, after)))
+        print(f"sweep, turn {turn + 1}: {n} runs, ours {before:.0f} s, plain loop {plain:.0f} s, ours {after:.0f} s")
+        before = after
     spread = f" ({min(ratios):.2f} to {max(ratios):.2f} over {turns} turns)" if turns > 1 else ""
     print(f"sweep: ours is {statistics.median(ratios):.2f} times as fast{spread}; aim {AIMS['sweep']}")
 
