@@ -1,15 +1,17 @@
 """Kernels forked from a warm process: the same results, nothing shared, nothing left behind."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 from conftest import gone
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import AsyncKernelManager, KernelManager
 from jupyter_client.provisioning import KernelProvisionerFactory
 
 from lvutils.runs import provisioner, run
@@ -134,6 +136,59 @@ def test_a_forked_kernel_can_be_interrupted_and_killed(start):
     assert gone(lambda: not psutil.pid_exists(pid))
 
 
+def test_a_restarted_kernel_is_looked_at_without_waiting(start):
+    kernel = start()
+    kernel.manager.restart_kernel()
+    kernel.client.wait_for_ready(timeout=120)
+    began = time.perf_counter()
+    assert all(kernel.manager.is_alive() for _ in range(4))
+    assert time.perf_counter() - began < 1.5  # each look at a kernel that is ending may last half a second
+    assert kernel.run("print(1 + 1)") == "2"
+
+
+@pytest.fixture
+def asynchronous(tmp_path):
+    """Starts a kernel and waits for it with our client: ``before`` gets the process first, ``after`` the client then."""
+    manager = AsyncKernelManager(
+        transport="ipc", ip=str(tmp_path / "k"), client_class="lvutils.runs.engine.PromptClient"
+    )
+
+    def wait(before=None, after=None):
+        async def go():
+            await manager.start_kernel()
+            if before is not None:
+                before(manager.provisioner.process)
+            client = manager.client()
+            client.start_channels()
+            try:
+                await client.wait_for_ready(timeout=60)
+                return await after(client)
+            finally:
+                client.stop_channels()
+                await manager.shutdown_kernel(now=True)
+
+        return asyncio.run(go())
+
+    return wait
+
+
+def test_a_kernel_that_is_ready_has_nothing_left_to_say_of_its_start(asynchronous):
+    async def first(client):
+        asked = client.execute("print(1 + 1)")
+        while True:
+            message = await client.get_iopub_msg(timeout=10)
+            assert message["parent_header"]["msg_id"] == asked
+            if message["msg_type"] == "stream":
+                return message["content"]["text"]
+
+    assert asynchronous(after=first) == "2\n"
+
+
+def test_a_kernel_that_dies_before_it_answers_is_reported(asynchronous):
+    with pytest.raises(RuntimeError, match="the kernel died before it answered"):
+        asynchronous(before=lambda process: process.kill())
+
+
 def test_a_forked_run_gives_the_records_of_a_plain_one(mini, tmp_path, monkeypatch):
     todo, used = run.plan(mini, {"profile": "quick"}), ForkedKernel.cpu_seconds
     forked = run.execute(todo, tmp_path / "forked")
@@ -150,7 +205,7 @@ def test_a_forked_run_gives_the_records_of_a_plain_one(mini, tmp_path, monkeypat
 ASKS = """\
 import sys, time
 from lvutils.runs import provisioner
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import AsyncKernelManager, KernelManager
 provisioner.use()
 manager = KernelManager(transport="ipc", ip=sys.argv[1] + "/k")
 manager.start_kernel()

@@ -179,6 +179,7 @@ class ForkProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the kernel. ``cmd`` and ``kwargs`` are those of :class:`subprocess.Popen`."""
+        self._ending = False  # a restart comes here too
         forked = self._forked(cmd, kwargs) if sys.platform == "linux" else None
         if forked is None:
             return await super().launch_kernel(cmd, **kwargs)
