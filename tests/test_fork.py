@@ -148,7 +148,7 @@ def test_a_restarted_kernel_is_looked_at_without_waiting(start):
 
 @pytest.fixture
 def asynchronous(tmp_path):
-    """Starts a kernel and waits for it with our client: ``before`` gets the process first, ``after`` the client then."""
+    """Starts a kernel and waits for it with our client: ``before`` gets its process, ``after`` the client."""
     manager = AsyncKernelManager(
         transport="ipc", ip=str(tmp_path / "k"), client_class="lvutils.runs.engine.PromptClient"
     )
