@@ -156,7 +156,7 @@ def asynchronous(tmp_path):
     def wait(before=None, after=None):
         async def go():
             await manager.start_kernel()
-            if before is not None:
+            if before:
                 before(manager.provisioner.process)
             client = manager.client()
             client.start_channels()
@@ -205,7 +205,7 @@ def test_a_forked_run_gives_the_records_of_a_plain_one(mini, tmp_path, monkeypat
 ASKS = """\
 import sys, time
 from lvutils.runs import provisioner
-from jupyter_client.manager import AsyncKernelManager, KernelManager
+from jupyter_client.manager import KernelManager
 provisioner.use()
 manager = KernelManager(transport="ipc", ip=sys.argv[1] + "/k")
 manager.start_kernel()
