@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pandas as pd
 import psutil
@@ -209,6 +210,23 @@ def test_whatever_is_killed_nothing_is_lost_and_nothing_runs_twice(mini, tmp_pat
     assert not [p.name for p in (runs / "mini").iterdir() if p.name.startswith(".") and p.name != ".claims"]
     assert not list(runs.glob("mini/*.failed"))
     assert gone(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in seen))
+
+
+def test_no_run_is_tied_to_a_worker_that_is_busy(tmp_path, monkeypatch):
+    def work(*_, **__):
+        from distributed import get_worker
+
+        time.sleep(0.2)
+        waiting = sum(task.state == "ready" for task in get_worker().state.tasks.values())
+        return ("lost", f"{waiting} runs wait at this worker") if waiting else ("done", "")
+
+    monkeypatch.setattr(sweep, "work", work)
+    monkeypatch.setattr(sweep.provisioner, "use", lambda: None)
+    plans = [SimpleNamespace(path=tmp_path, given={}, name=f"{number:016x}") for number in range(8)]
+    outcome = sweep.Outcome(0, 0, {}, {})
+    with sweep._client(2, None) as client:
+        sweep._drive(client, plans, SimpleNamespace(chapter="mini", address=str(tmp_path)), outcome, None)
+    assert (outcome.done, outcome.lost) == (8, {})
 
 
 def test_ctrl_c_says_how_to_go_on(mini, tmp_path):

@@ -20,6 +20,14 @@ from lvutils.runs.store import Store
 
 TRIES = 3  # a kernel that dies may have been killed, or have met a full memory: twice more, then it is left for another day
 MOST = 100_000
+# For few, long tasks. Dask by default lines up a second task at each worker, which the other then waits for in vain, and
+# looks at itself so often that watching takes a thirteenth of the processors.
+DASK = {
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 
 
 def grid(values: Mapping[str, Sequence[str]], seeds: Sequence[int]) -> list[dict]:
@@ -109,10 +117,20 @@ def _drive(client, todo: Sequence[run.Plan], store: Store, outcome: Outcome, tim
     from distributed import as_completed
     from tqdm import tqdm
 
-    futures = {}
-    for plan in todo:
-        key = f"{plan.name}-{time.time_ns()}"  # a cluster that lives on must not hand out an earlier sweep's failure
-        futures[client.submit(work, str(plan.path), plan.given, plan.name, store.address, timeout, key=key)] = plan.name
+    # One group, which Dask keeps in a queue for whichever worker is free. A name of its own for each sweep: a cluster that
+    # lives on must not hand out an earlier one's failure.
+    group = f"{store.chapter}-{time.time_ns()}"
+    names = [plan.name for plan in todo]
+    submitted = client.map(
+        work,
+        [str(plan.path) for plan in todo],
+        [plan.given for plan in todo],
+        names,
+        key=[(group, name) for name in names],
+        runs=store.address,
+        timeout=timeout,
+    )
+    futures = dict(zip(submitted, names, strict=True))
     with tqdm(total=len(futures), unit="run", desc=store.chapter, file=sys.stderr) as bar:
         for future in as_completed(futures):
             name = futures[future]
@@ -154,6 +172,7 @@ def _client(workers: int, scheduler: str | None):
 
     if scheduler is None:
         provisioner.use()  # one warm process for all workers, importing while Dask is imported and they start
+    import dask
     from distributed import Client, LocalCluster
 
     if scheduler is not None:
@@ -165,6 +184,7 @@ def _client(workers: int, scheduler: str | None):
             yield client
         return
     with (
+        dask.config.set(DASK),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

@@ -82,7 +82,6 @@ def main(life: socket.socket, listener: socket.socket) -> None:
             importlib.import_module(name)
     with contextlib.suppress(Exception):
         importlib.import_module("matplotlib.mathtext").MathTextParser("agg").parse("$x$")
-    gc.collect()
     gc.freeze()  # a collection in a kernel would otherwise touch, and so copy, every page of these modules
     gc.enable()
     gc.set_threshold(COLLECT_EVERY, *gc.get_threshold()[1:])
