@@ -91,6 +91,13 @@ def test_a_forked_kernel_has_a_state_of_its_own(start):
     )  # torch's own default in every new process
 
 
+def test_a_forked_kernel_shows_a_wide_table_as_a_plain_one_does(start):
+    code = "import pandas; print(repr(pandas.DataFrame([range(12)], columns=[f'a long name {k}' for k in range(12)])))"
+    forked, plain = start(), start(env={**os.environ, "PYTHONHASHSEED": "7"})
+    assert (isinstance(forked.process, ForkedKernel), isinstance(plain.process, ForkedKernel)) == (True, False)
+    assert forked.run(code) == plain.run(code)
+
+
 def test_environment_and_folder_are_those_that_were_asked_for(start, tmp_path):
     kernel = start(cwd=str(tmp_path), env={**os.environ, "MARK": "here"})
     assert kernel.run("import os; print(os.getcwd(), os.environ['MARK'])") == f"{tmp_path} here"

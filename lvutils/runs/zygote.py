@@ -82,6 +82,8 @@ def main(life: socket.socket, listener: socket.socket) -> None:
             importlib.import_module(name)
     with contextlib.suppress(Exception):
         importlib.import_module("matplotlib.mathtext").MathTextParser("agg").parse("$x$")
+    if pandas := sys.modules.get("pandas"):
+        pandas.set_option("display.max_columns", 20)  # as in any kernel; here pandas takes itself to be in a terminal
     gc.freeze()  # a collection in a kernel would otherwise touch, and so copy, every page of these modules
     gc.enable()
     gc.set_threshold(COLLECT_EVERY, *gc.get_threshold()[1:])
