@@ -1,6 +1,6 @@
 """The shared package of the book *Latent Variables, Executed*.
 
-Two wings. The library wing (the modules of this folder) is what chapters import. The press wing (``lvutils.runs``)
+Two wings. The library wing (the modules of this folder) is what chapters import. The press wing (``lvutils.press``)
 handles chapters from outside; the library wing never imports it.
 """
 

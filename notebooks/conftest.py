@@ -8,7 +8,7 @@ from pathlib import Path
 import nbval.kernel
 from jupyter_client.manager import KernelManager
 
-from lvutils.runs import provisioner
+from lvutils.press import provisioner
 
 
 class OwnSocketsKernelManager(KernelManager):

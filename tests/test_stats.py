@@ -7,7 +7,9 @@ from scipy import stats
 from lvutils.stats import (
     Interval,
     bootstrap_interval,
+    crossed_interval,
     mean_interval,
+    nested_interval,
     paired_interval,
     proportion_interval,
 )
@@ -173,3 +175,47 @@ def test_an_interval_reads_as_estimate_and_bounds(interval, spec, text):
 def test_an_exact_figure_has_no_width():
     assert Interval.exact(np.float32(0.5), n=12) == (0.5, 0.5, 0.5, 12)
     assert Interval.exact(2).n == 1
+
+
+@pytest.mark.parametrize("n", [5, 12, 20, 50])
+def test_few_models_with_cases_of_their_own_are_covered(rng, n):
+    hits = 0
+    for _ in range(300):
+        groups = rng.normal(size=(n, 1)) + rng.normal(size=(n, 10))
+        interval = nested_interval(groups, rng, n_resamples=600)
+        hits += interval.low <= 0 <= interval.high
+    assert hits / 300 > 0.90
+
+
+@pytest.mark.parametrize("n", [5, 12, 20, 50])
+def test_models_that_share_their_cases_are_covered(rng, n):
+    hits = 0
+    for _ in range(300):
+        table = 0.5 * rng.normal(size=(n, 1)) + rng.normal(size=30) + rng.normal(size=(n, 30))
+        interval = crossed_interval(table)
+        hits += interval.low <= 0 <= interval.high
+    assert hits / 300 > 0.90
+
+
+def test_shared_cases_are_not_independent_ones(rng):
+    table = rng.normal(size=20) + 0.01 * rng.normal(size=(6, 20))
+    crossed, by_model = crossed_interval(table), mean_interval(table.mean(1))
+    assert crossed.high - crossed.low > 20 * (by_model.high - by_model.low)
+    assert crossed.n == 6
+
+
+def test_a_group_a_value_is_wider_than_a_plain_bootstrap(rng):
+    values = rng.normal(size=5)
+    nested, plain = nested_interval(values[:, None], rng), bootstrap_interval(values, rng)
+    assert nested.high - nested.low > plain.high - plain.low
+
+
+@pytest.mark.parametrize("groups", [[[1.0, 2.0]], [[1.0], []]])
+def test_one_group_or_an_empty_one_is_refused(rng, groups):
+    with pytest.raises(ValueError, match="at least two groups"):
+        nested_interval(groups, rng)
+
+
+def test_a_table_of_one_model_is_refused():
+    with pytest.raises(ValueError, match="at least two of each"):
+        crossed_interval(np.ones((1, 4)))

@@ -12,15 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvutils.runs import provisioner, run
-from lvutils.runs.errors import KernelDied, Misuse, RunFailed
-from lvutils.runs.notebook import shown
-from lvutils.runs.refresh import stored_results
-from lvutils.runs.store import Store
+from lvutils.press import provisioner, run
+from lvutils.press.errors import KernelDied, Misuse, RunFailed
+from lvutils.press.notebook import shown
+from lvutils.press.refresh import stored_results
+from lvutils.press.store import Store
 
-TRIES = 3  # a kernel that dies may have been killed, or have met a full memory: twice more, then it is left for another day
+TRIES = (
+    3  # a kernel that dies may have been killed, or have met a full memory: twice more, then it is left for another day
+)
 MOST = 100_000
-# For few, long tasks. Dask by default lines up a second task at each worker, which the other then waits for in vain, and
+# For few, long tasks. Dask by default lines up a second task at each worker, which the other waits for in vain, and
 # looks at itself so often that watching takes a thirteenth of the processors.
 DASK = {
     "distributed.scheduler.worker-saturation": 1.0,
@@ -90,8 +92,8 @@ def sweep(
     """Run a chapter at many points; those that are there already are left alone.
 
     path: the notebook. points: values by name, a run each. runs: the folder or fsspec address of all runs.
-    workers: processes of a local cluster, one run at a time each. scheduler: address of a Dask scheduler to use instead;
-    its workers need this project at the same state, and the same ``runs``. timeout: seconds a cell may take.
+    workers: processes of a local cluster, one run at a time each. scheduler: address of a Dask scheduler to use
+    instead; its workers need this project at the same state, and the same ``runs``. timeout: seconds a cell may take.
     Raises Misuse before anything starts.
     """
     if len(points) > MOST:
@@ -106,7 +108,9 @@ def sweep(
         known = set()
     todo = [plan for name, plan in plans.items() if name not in there | known]
     outcome = Outcome(len(there), 0, {n: store.read(f"{n}.failed", "error.txt").split("\n")[0] for n in known}, {})
-    report(f"{len(plans)} runs, {len(there)} there already, {len(todo)} to do{_estimate(todo, store, workers, scheduler)}")
+    report(
+        f"{len(plans)} runs, {len(there)} there already, {len(todo)} to do{_estimate(todo, store, workers, scheduler)}"
+    )
     if todo:
         with _client(workers, scheduler) as client:
             _drive(client, todo, store, outcome, timeout)
@@ -117,8 +121,8 @@ def _drive(client, todo: Sequence[run.Plan], store: Store, outcome: Outcome, tim
     from distributed import as_completed
     from tqdm import tqdm
 
-    # One group, which Dask keeps in a queue for whichever worker is free. A name of its own for each sweep: a cluster that
-    # lives on must not hand out an earlier one's failure.
+    # One group, which Dask keeps in a queue for whichever worker is free. A name of its own for each sweep: a cluster
+    # that lives on must not hand out an earlier one's failure.
     group = f"{store.chapter}-{time.time_ns()}"
     names = [plan.name for plan in todo]
     submitted = client.map(

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from lvutils.files import write_json, write_text
 from lvutils.parameters import ParameterError, check_values, nearest
-from lvutils.runs.errors import KernelDied, Misuse, RunFailed
-from lvutils.runs.notebook import base_hash, code_cells, code_hash, parameters_of, read_notebook, run_hash, shown
+from lvutils.press.errors import KernelDied, Misuse, RunFailed
+from lvutils.press.notebook import base_hash, code_cells, code_hash, parameters_of, read_notebook, run_hash, shown
 
 # One thread a run: several runs share a machine, and threads reorder floating-point sums.
 RUN_ENVIRONMENT = {
@@ -97,8 +97,8 @@ def execute(
     """Run a planned chapter into the folder ``out``; its results.
 
     ``out`` appears only when the run is complete, holding ``chapter.ipynb``, ``parameters.json``, ``environment.json``
-    and ``results.json``. A failed run leaves ``out`` with the suffix ``.failed``, holding the notebook up to the failing
-    cell and ``error.txt`` in place of results.
+    and ``results.json``. A failed run leaves ``out`` with the suffix ``.failed``, holding the notebook up to the
+    failing cell and ``error.txt`` in place of results.
 
     timeout: seconds a cell may take (None: the profile's own). bar: show progress over the cells. quiet: no progress
     bars inside the notebook. trains_model: the notebook stores a model (into ``out``) in place of a scorecard, and may
@@ -128,7 +128,9 @@ def execute(
             write_text(part / "error.txt", "\n".join([message, *_traceback(part / "chapter.ipynb")]) + "\n")
             shutil.rmtree(failed, ignore_errors=True)
             part.replace(failed)
-            raise RunFailed(f"{todo.path.stem}: {message}; the notebook up to there is {shown(failed / 'chapter.ipynb')}")
+            raise RunFailed(
+                f"{todo.path.stem}: {message}; the notebook up to there is {shown(failed / 'chapter.ipynb')}"
+            )
         results = json.loads(results_file.read_text(encoding="utf-8"))
         results["code"] = code_hash(todo.notebook)
         results["run"] = {"cpu_seconds": round(after[0] - before[0], 1), "memory_mib": after[1] // 1024, **versions()}
@@ -154,7 +156,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
     import logging
     import warnings
 
-    # jsonschema would load a grammar of IRIs, which takes 1.6 s, for a check that the schema of notebooks does not ask for.
+    # jsonschema would load a grammar of IRIs, which takes 1.6 s, for a check that no schema of notebooks asks for.
     sys.modules.setdefault("rfc3987_syntax", None)
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from traitlets.config import Config
@@ -165,7 +167,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
         from papermill.engines import papermill_engines
         from papermill.exceptions import PapermillExecutionError
 
-        from lvutils.runs.engine import WriteOnce
+        from lvutils.press.engine import WriteOnce
 
     papermill_engines.register("lvutils", WriteOnce)
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -188,8 +190,8 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
                 start_timeout=120,
                 config=Config(
                     KernelManager={"transport": "ipc", "ip": f"{sockets}/k"},
-                    AsyncKernelManager={"client_class": "lvutils.runs.engine.PromptClient"},
-                    # Jupyter interrupts a kernel before it shuts it down; what the kernel logs of that is nobody's news.
+                    AsyncKernelManager={"client_class": "lvutils.press.engine.PromptClient"},
+                    # Jupyter interrupts a kernel before it shuts it down; what is logged of that is nobody's news.
                     NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
                 ),
             )
@@ -237,7 +239,7 @@ def _used() -> tuple[float, int]:
     """Processor seconds of the kernels so far (unlike time by the clock, no matter how busy the machine is), and the
     peak memory in KiB of the last: of the one that was forked, or else of the largest child.
     """
-    forked = sys.modules.get("lvutils.runs.provisioner")
+    forked = sys.modules.get("lvutils.press.provisioner")
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = children.ru_utime + children.ru_stime
     if forked is None or forked.ForkedKernel.cpu_seconds == 0:

@@ -6,9 +6,9 @@ import json
 import re
 
 from lvutils.paths import ROOT
-from lvutils.runs import catalogue
-from lvutils.runs.pages import chips
-from lvutils.runs.refresh import results_path, stored_results
+from lvutils.press import catalogue
+from lvutils.press.pages import chips
+from lvutils.press.refresh import results_path, stored_results
 
 
 def setup(app):
@@ -39,7 +39,8 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
     run = results["run"]
     glance = (
         f'\n\n```{{raw}} html\n<p class="lv-glance"><span>Verdicts</span> {chips(results)}</p>\n'
-        f'<p class="lv-glance"><span>Runs in</span> {run["cpu_seconds"]:.0f} s and {run["memory_mib"] / 1024:.1f} GiB on one core · '
+        f'<p class="lv-glance"><span>Runs in</span> {run["cpu_seconds"]:.0f} s '
+        f"and {run['memory_mib'] / 1024:.1f} GiB on one core · "
         f"<span>Rerun</span> <code>lvutils run {slug}</code></p>\n```\n"
     )
     notebook = json.loads(source[0])

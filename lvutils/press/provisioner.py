@@ -25,8 +25,8 @@ from typing import Any, ClassVar
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
-from lvutils.runs.run import RUN_ENVIRONMENT
-from lvutils.runs.zygote import HEADER
+from lvutils.press.run import RUN_ENVIRONMENT
+from lvutils.press.zygote import HEADER
 
 # Read when an interpreter starts or a library is imported: a warm process serves only kernels that agree in these.
 _STARTUP = (
@@ -35,7 +35,9 @@ _STARTUP = (
 )  # fmt: skip
 NAME = "lvutils-fork"  # among the entry points of pyproject.toml
 _PATIENCE = 120.0  # seconds a warm process may take to import
-_SHARED = "LVUTILS_ZYGOTE"  # where child processes find the one that is there: a digest of its environment, and its socket
+_SHARED = (
+    "LVUTILS_ZYGOTE"  # where child processes find the one that is there: a digest of its environment, and its socket
+)
 
 
 def use() -> None:
@@ -72,7 +74,7 @@ class Zygote:
             listener.listen()
             numbers = [theirs.fileno(), listener.fileno()]
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "lvutils.runs.zygote", *map(str, numbers)],
+                [sys.executable, "-P", "-m", "lvutils.press.zygote", *map(str, numbers)],
                 pass_fds=numbers,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -128,7 +130,9 @@ class ForkedKernel:
         if self.returncode is None:
             with contextlib.suppress(BlockingIOError):
                 self._read()
-                self.returncode = self._answer.get("status", -signal.SIGKILL)  # none: the warm process died, and took it along
+                self.returncode = self._answer.get(
+                    "status", -signal.SIGKILL
+                )  # none: the warm process died, and took it along
                 ForkedKernel.cpu_seconds += self._answer.get("cpu_seconds", 0.0)
                 ForkedKernel.memory_kib = self._answer.get("memory_kib", 0)
                 self.own.close()
@@ -192,7 +196,7 @@ class ForkProvisioner(LocalProvisioner):
         self._ending = True
 
     async def poll(self) -> int | None:
-        """The exit status, or None while the kernel lives. For a kernel that was asked to end, Jupyter looks every tenth
+        """The exit status, or None while the kernel lives. Where it was asked to end, Jupyter looks every tenth
         of a second; here the look itself lasts until it has ended, half a second at most.
         """
         if self._ending:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from lvutils.files import write_bytes, write_text
 from lvutils.parameters import nearest
-from lvutils.runs.errors import Misuse, RunFailed
-from lvutils.runs.store import Store
+from lvutils.press.errors import Misuse, RunFailed
+from lvutils.press.store import Store
 
 REPORT = Path(__file__).with_name("report.ipynb")
 
@@ -20,20 +20,26 @@ def table(address: str, report: Callable[[str], None] = lambda text: None) -> pd
     """All finished runs of one chapter, one row each.
 
     address: the folder of the chapter's runs, ``runs/SLUG``, a path or an fsspec address. Columns: ``run`` (its name),
-    ``parameter NAME``, ``figure NAME``, ``verdict C1`` ..., ``cpu_seconds``. Where runs of several versions of the code
-    lie together, those of the version with most runs are taken, and ``report`` is told. Raises Misuse where there are none.
+    ``parameter NAME``, ``figure NAME``, ``verdict C1`` ..., ``cpu_seconds``. Runs of another state of the
+    chapter's code or under other package versions are no further seeds: those of the newest state are taken, and
+    ``report`` is told what was left out. Raises Misuse where there are none.
     """
     parent, _, chapter = address.rstrip("/").rpartition("/")
     results = Store(parent or ".", chapter).results()
     if not results:
         raise Misuse(f"{address}: no finished runs there; expected the folder of one chapter's runs, as runs/SLUG")
-    versions = pd.Series({name: r["code"] for name, r in results.items()})
-    kept = versions.value_counts().index[0]
-    if versions.nunique() > 1:
-        report(f"{versions.nunique()} versions of the chapter's code; comparing the {(versions == kept).sum()} runs of one")
+    states = {name: (r["code"], *sorted(r["run"]["versions"].items())) for name, r in results.items()}
+    dates = {state: max(results[n]["run"]["date"] for n in results if states[n] == state) for state in states.values()}
+    kept = max(dates, key=lambda state: (dates[state], list(states.values()).count(state)))
+    if len(dates) > 1:
+        n_kept = list(states.values()).count(kept)
+        report(
+            f"runs of {len(dates)} states of code and package versions; comparing the {n_kept} of the newest "
+            f"({dates[kept]}), leaving out {len(states) - n_kept}"
+        )
     rows = []
     for name, result in results.items():
-        if result["code"] != kept:
+        if states[name] != kept:
             continue
         row = {"run": name}
         row |= {f"parameter {k}": v for k, v in result["parameters"].items()}
@@ -47,7 +53,7 @@ def table(address: str, report: Callable[[str], None] = lambda text: None) -> pd
 def swept(frame: pd.DataFrame) -> list[str]:
     """Names of the parameters that differ between the runs of a :func:`table`, the seed left out."""
     names = [c.removeprefix("parameter ") for c in frame if c.startswith("parameter ")]
-    return [name for name in names if name != "seed" and frame[f"parameter {name}"].nunique() > 1]
+    return [name for name in names if name != "seed" and len(set(frame[f"parameter {name}"])) > 1]
 
 
 def compare(address: str, out: Path, by: str | None, value: str | None, report: Callable[[str], None]) -> Path:

@@ -1,6 +1,6 @@
 """Where runs are kept: a folder, or any other place that fsspec has an address for.
 
-One folder a run, ``CHAPTER/NAME``, that is there whole or not at all: moved into place on a disk, and elsewhere complete
+One folder a run, ``CHAPTER/NAME``, that is there whole or not at all: moved into place on a disk, elsewhere complete
 when its ``results.json``, written last, is there. A failed run is ``CHAPTER/NAME.failed``.
 """
 
@@ -18,8 +18,8 @@ from pathlib import Path
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from lvutils.runs import run
-from lvutils.runs.errors import Misuse, RunFailed
+from lvutils.press import run
+from lvutils.press.errors import Misuse, RunFailed
 
 MARKS = {"": "results.json", ".failed": "error.txt"}  # the file that says that a folder is complete
 

@@ -6,10 +6,10 @@ import hashlib
 from pathlib import Path
 
 from lvutils.files import write_text
-from lvutils.runs import catalogue
-from lvutils.runs.catalogue import Paper
-from lvutils.runs.errors import Misuse
-from lvutils.runs.notebook import dump, shown
+from lvutils.press import catalogue
+from lvutils.press.catalogue import Paper
+from lvutils.press.errors import Misuse
+from lvutils.press.notebook import dump, shown
 
 
 def new_chapter(slug: str) -> Path:
@@ -27,7 +27,12 @@ def skeleton(paper: Paper) -> dict:
     cells = []
     for kind, source, *metadata in _cells(paper):
         cell_id = hashlib.sha256(f"{paper.slug} {len(cells)}".encode()).hexdigest()[:8]
-        cell = {"cell_type": kind, "id": cell_id, "metadata": metadata[0] if metadata else {}, "source": source.strip("\n")}
+        cell = {
+            "cell_type": kind,
+            "id": cell_id,
+            "metadata": metadata[0] if metadata else {},
+            "source": source.strip("\n"),
+        }
         if kind == "code":
             cell |= {"execution_count": None, "outputs": []}
         cells.append(cell)
@@ -124,7 +129,13 @@ card = scorecard(run, claims)
         checked,
     )
     yield "code", "card", {"tags": ["hide-input"]}
-    yield "markdown", "## What differs from the paper\n\n| paper | here | what it may change |\n| --- | --- | --- |\n| TODO | TODO | TODO |"
+    yield (
+        "markdown",
+        (
+            "## What differs from the paper\n\n"
+            "| paper | here | what it may change |\n| --- | --- | --- |\n| TODO | TODO | TODO |"
+        ),
+    )
     yield (
         "markdown",
         f"""

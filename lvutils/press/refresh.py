@@ -11,9 +11,9 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from lvutils.files import write_json, write_text
-from lvutils.runs import run
-from lvutils.runs.errors import RunFailed
-from lvutils.runs.notebook import clean, dump, read_notebook, shown
+from lvutils.press import run
+from lvutils.press.errors import RunFailed
+from lvutils.press.notebook import clean, dump, read_notebook, shown
 
 OTHER_SEEDS = 5  # beside the stored one
 EXACT_TOLERANCE = 1e-6  # relative: a closed form may move in its last digits between CPUs
@@ -72,7 +72,9 @@ def reproduce(notebooks: Sequence[Path], workers: int, report: Callable[[str], N
                 lines = [f"FAILED {error}"]
             if any(not line.startswith("within") for line in lines):
                 bad.append(path.stem)
-            report("\n  ".join([f"{path.stem}:", *(lines or ["all verdicts and figures are equal to the stored ones"])]))
+            report(
+                "\n  ".join([f"{path.stem}:", *(lines or ["all verdicts and figures are equal to the stored ones"])])
+            )
     if bad:
         raise RunFailed(f"not reproduced: {', '.join(sorted(bad))}")
 
@@ -105,8 +107,8 @@ def tolerance(values: Sequence[float], exact: bool, n_figures: int = 1) -> float
     """How far a figure may lie from the stored one, values[0].
 
     The half width of a 95 % prediction interval for the difference of two runs, from the spread over the seeds, that
-    holds for all n_figures of a chapter at once (Bonferroni): $t_{1 - 0.025 / m, n-1}\\, s\\, \\sqrt 2$. Training may end
-    elsewhere on another processor, and of a hundred figures five would else be out by chance. At least a thousandth
+    holds for all n_figures of a chapter at once (Bonferroni): $t_{1 - 0.025 / m, n-1}\\, s\\, \\sqrt 2$. Training may
+    end elsewhere on another processor, and of a hundred figures five would else be out by chance. At least a thousandth
     of the figure's size. For a closed form, a millionth.
     """
     import numpy as np
@@ -128,12 +130,12 @@ def _seed_plans(path: Path) -> list[run.Plan]:
 def run_all(jobs: dict, workers: int, what: str, **options) -> Iterable[tuple[object, Future]]:
     """Run jobs, each in a kernel of its own, ``workers`` at a time; yields (key, finished future) with a progress bar.
 
-    jobs: key -> (plan, folder). options: passed on to :func:`lvutils.runs.run.execute`. The longest come first, as far
+    jobs: key -> (plan, folder). options: passed on to :func:`lvutils.press.run.execute`. The longest come first, as far
     as stored results tell, so that no worker is left with a long one at the end.
     """
     from tqdm import tqdm
 
-    from lvutils.runs.provisioner import use
+    from lvutils.press.provisioner import use
 
     use()
     jobs = dict(sorted(jobs.items(), key=lambda job: -_expected_seconds(job[1][0])))
@@ -164,12 +166,16 @@ def _store(path: Path, executed: Path, by_seed: dict[int, dict]) -> str:
     for claim in results["claims"]:
         verdicts = Counter(c["verdict"] for r in runs for c in r["claims"] if c["id"] == claim["id"])
         claim["over_seeds"] = dict(verdicts.most_common())
-        lines.append(f"  {claim['id']} {claim['verdict']}  ({', '.join(f'{v} {k}' for k, v in verdicts.most_common())})")
+        lines.append(
+            f"  {claim['id']} {claim['verdict']}  ({', '.join(f'{v} {k}' for k, v in verdicts.most_common())})"
+        )
     notebook = clean(read_notebook(executed))
     source = read_notebook(path)
     for cell, original in zip(notebook["cells"], source["cells"], strict=True):
         cell["id"] = original.get("id", cell["id"])
     write_text(path, dump(notebook))
     write_json(results_path(path), results)
-    head = f"{shown(path)}: {results['run']['cpu_seconds']:.0f} s, {results['run']['memory_mib']} MiB, {len(results['figures'])} figures"
+    cost = results["run"]
+    n_figures = len(results["figures"])
+    head = f"{shown(path)}: {cost['cpu_seconds']:.0f} s, {cost['memory_mib']} MiB, {n_figures} figures"
     return "\n".join([head, *lines])

@@ -12,10 +12,10 @@ import yaml
 from lvutils.files import write_bytes, write_json, write_text
 from lvutils.parameters import nearest
 from lvutils.paths import MODELS, NOTEBOOKS, ROOT
-from lvutils.runs import run
-from lvutils.runs.errors import Misuse, RunFailed
-from lvutils.runs.notebook import clean, code_hash, dump, read_notebook
-from lvutils.runs.refresh import run_all
+from lvutils.press import run
+from lvutils.press.errors import Misuse, RunFailed
+from lvutils.press.notebook import clean, code_hash, dump, read_notebook
+from lvutils.press.refresh import run_all
 
 FOLDER = NOTEBOOKS / "models"
 WORK = ROOT / "runs" / "models"  # where a training run lies until its model is stored; it stays where that fails
@@ -65,7 +65,12 @@ def _store(name: str, todo: run.Plan, out: Path, results: dict) -> str:
     if not (weights.is_file() and about.is_file()):
         raise RunFailed(f"{todo.path.stem} ran to its end without store_model({name!r}, ...)")
     card = json.loads(about.read_text(encoding="utf-8"))
-    card |= {"notebook": todo.path.stem, "parameters": todo.parameters, "code": code_hash(todo.notebook), "run": results["run"]}
+    card |= {
+        "notebook": todo.path.stem,
+        "parameters": todo.parameters,
+        "code": code_hash(todo.notebook),
+        "run": results["run"],
+    }
     MODELS.mkdir(parents=True, exist_ok=True)
     write_bytes(MODELS / weights.name, weights.read_bytes())
     write_json(MODELS / about.name, card)

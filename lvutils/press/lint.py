@@ -12,10 +12,10 @@ from pathlib import Path
 
 from lvutils.parameters import PROFILES, nearest
 from lvutils.paths import BOOK
-from lvutils.runs import catalogue
-from lvutils.runs.errors import Misuse
-from lvutils.runs.notebook import code_cells, code_hash, parameters_of, read_notebook, shown, tags
-from lvutils.runs.refresh import results_path, stored_results
+from lvutils.press import catalogue
+from lvutils.press.errors import Misuse
+from lvutils.press.notebook import code_cells, code_hash, parameters_of, read_notebook, shown, tags
+from lvutils.press.refresh import results_path, stored_results
 
 HEADINGS = (
     "The idea in one picture",
@@ -99,7 +99,10 @@ def _form(c: Chapter):
         yield None, f"not a valid notebook: {str(error).splitlines()[0]}"
     extra = set(c.notebook["metadata"]) - {"kernelspec", "language_info"}
     if extra:
-        yield None, f"notebook metadata {', '.join(sorted(extra))}: refresh the chapter, it keeps only the kernel's name"
+        yield (
+            None,
+            f"notebook metadata {', '.join(sorted(extra))}: refresh the chapter, it keeps only the kernel's name",
+        )
     ids = [cell.get("id") for _, cell in c.cells]
     for number, cell in c.cells:
         if not cell.get("id") or ids.count(cell["id"]) > 1:
@@ -163,7 +166,10 @@ def _executed(c: Chapter):
         elif cell.get("execution_count") is None:
             yield number, f"was never run; run: lvutils refresh {c.slug}"
         elif cell["execution_count"] != count:
-            yield number, f"execution count is {cell['execution_count']}, expected {count}; run: lvutils refresh {c.slug}"
+            yield (
+                number,
+                f"execution count is {cell['execution_count']}, expected {count}; run: lvutils refresh {c.slug}",
+            )
         for output in cell["outputs"]:
             if output["output_type"] == "error":
                 yield number, f"stored error output {output.get('ename')}; mend the cell and refresh"
@@ -207,7 +213,10 @@ def _figures(c: Chapter):
         elif f"`{name}`" not in c.markdown:
             yield number, f"no text refers to this figure; write {{numref}}`{name}`"
         if len(mystnb.get("figure", {}).get("caption", "")) < 40:
-            yield number, "figure without a caption; set mystnb.figure.caption in the cell's metadata (one or two sentences)"
+            yield (
+                number,
+                "figure without a caption; set mystnb.figure.caption in the cell's metadata (one or two sentences)",
+            )
         if len(mystnb.get("image", {}).get("alt", "")) < 40:
             yield number, "figure without alt text; set mystnb.image.alt in the cell's metadata (what one would see)"
         if "hide-input" not in tags(cell):
@@ -250,7 +259,10 @@ def _sizes(c: Chapter):
         lines = [line for line in cell["source"].splitlines() if line.strip()]
         n_visible += len(lines)
         if long := next((line for line in lines if len(line) > MAX_LINE), None):
-            yield number, f"a line of {len(long)} characters scrolls sideways on the page, at most {MAX_LINE}: {long[:40]}..."
+            yield (
+                number,
+                f"a line of {len(long)} characters scrolls sideways on the page, at most {MAX_LINE}: {long[:40]}...",
+            )
     if n_visible > MAX_CODE_LINES:
         yield None, f"{n_visible} lines of code in view, at most {MAX_CODE_LINES}; fold plumbing with hide-input"
 
@@ -258,7 +270,8 @@ def _sizes(c: Chapter):
 def _paths(c: Chapter):
     for number, cell in c.cells:
         where = cell["source"] + "".join(
-            "".join(o.get("text", "")) + "".join(o.get("data", {}).get("text/plain", "")) for o in cell.get("outputs", [])
+            "".join(o.get("text", "")) + "".join(o.get("data", {}).get("text/plain", ""))
+            for o in cell.get("outputs", [])
         )
         if "../" in where:
             yield number, "a path with '../': take paths from lvutils.paths, links by label or {doc}"
@@ -284,7 +297,7 @@ def _claims(c: Chapter):
             yield None, f"{claim['id']} hangs on the seed ({verdicts}); measure more, or set unsettled= in its Claim"
     if not c.results["figures"]:
         yield None, "no figure is recorded; run.record() the numbers that matter"
-    table = any(f'<table class="lv-scorecard"' in _html(cell) for _, cell in cells)
+    table = any('<table class="lv-scorecard"' in _html(cell) for _, cell in cells)
     if not table:
         yield None, "the scorecard's table is not shown; end a folded cell with 'card'"
 
@@ -305,7 +318,10 @@ def _differences(c: Chapter):
     text = "\n".join(_markdown(cell) for _, cell in c.sections.get("What differs from the paper", []))
     head = re.search(r"^\|([^|\n]+)\|([^|\n]+)\|([^|\n]+)\|\s*\n\|[\s:|-]+\|", text, re.MULTILINE)
     if not head:
-        yield None, "'## What differs from the paper' needs a table with three columns: paper | here | what it may change"
+        yield (
+            None,
+            "'## What differs from the paper' needs a table with three columns: paper | here | what it may change",
+        )
 
 
 def _exercises(c: Chapter):
@@ -327,7 +343,11 @@ def _exercises(c: Chapter):
 
 
 def _citations(c: Chapter):
-    keys = {k.strip() for group in re.findall(r"\{foot(?:full)?cite(?::\w+)?\}`([^`]+)`", c.markdown) for k in group.split(",")}
+    keys = {
+        k.strip()
+        for group in re.findall(r"\{foot(?:full)?cite(?::\w+)?\}`([^`]+)`", c.markdown)
+        for k in group.split(",")
+    }
     for key in sorted(keys - _bib_keys()):
         yield None, f"citation {key} is not in book/references.bib{nearest(key, _bib_keys())[:80]}"
     further = "\n".join(_markdown(cell) for _, cell in c.sections.get("Further reading", []))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lvutils.parameters import Parameter, ParameterError, parse_parameters
 from lvutils.paths import DATA, MODELS, ROOT
-from lvutils.runs.errors import Misuse
+from lvutils.press.errors import Misuse
 
 PARAMETERS_TAG = "parameters"
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+>")
@@ -48,7 +48,7 @@ def tags(cell: dict) -> list[str]:
 
 
 def parameters_of(notebook: dict, name: str) -> dict[str, Parameter]:
-    """The parameters that a notebook declares. ``name`` is used in messages. Raises Misuse where they are not readable."""
+    """The parameters that a notebook declares. ``name`` is for messages. Raises Misuse where they are not readable."""
     tagged = [cell for _, cell in code_cells(notebook) if PARAMETERS_TAG in tags(cell)]
     if len(tagged) != 1:
         raise Misuse(f"{name}: expected one cell tagged 'parameters', found {len(tagged)}")
@@ -130,7 +130,12 @@ def _small_png(encoded: str | list[str]) -> str:
             left, top, right, bottom = drawn
             width, height = image.size
             image = image.crop(
-                (max(left - _MARGIN, 0), max(top - _MARGIN, 0), min(right + _MARGIN, width), min(bottom + _MARGIN, height))
+                (
+                    max(left - _MARGIN, 0),
+                    max(top - _MARGIN, 0),
+                    min(right + _MARGIN, width),
+                    min(bottom + _MARGIN, height),
+                )
             )
     buffer = io.BytesIO()
     image.save(buffer, "png", optimize=True, dpi=dpi)
@@ -138,7 +143,7 @@ def _small_png(encoded: str | list[str]) -> str:
 
 
 def dump(notebook: dict) -> str:
-    """The notebook's text, in the form that Jupyter itself writes (so that a save in JupyterLab changes nothing else)."""
+    """The notebook's text, in the form that Jupyter writes (so that a save in JupyterLab changes nothing else)."""
     stored = json.loads(json.dumps(notebook))
     for cell in stored["cells"]:
         cell["source"] = cell["source"].splitlines(keepends=True)

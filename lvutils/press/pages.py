@@ -11,10 +11,10 @@ from pathlib import Path
 
 from lvutils.files import write_text
 from lvutils.paths import BOOK, NOTEBOOKS, ROOT
-from lvutils.runs import catalogue
-from lvutils.runs.catalogue import Paper
-from lvutils.runs.notebook import code_cells, read_notebook, shown
-from lvutils.runs.refresh import stored_results
+from lvutils.press import catalogue
+from lvutils.press.catalogue import Paper
+from lvutils.press.notebook import code_cells, read_notebook, shown
+from lvutils.press.refresh import stored_results
 from lvutils.scorecard import VERDICTS, measured_html, note_html
 
 THUMBNAILS = BOOK / "_static" / "thumbnails"
@@ -58,7 +58,11 @@ def toc() -> str:
             lines += [f"  - file: notebooks/{p.part}/{p.slug}" for p in chapters]
     trainings = sorted(NOTEBOOKS.glob("models/*.ipynb"))
     if trainings:
-        lines += ["- caption: Trained models", "  chapters:", *(f"  - file: notebooks/models/{p.stem}" for p in trainings)]
+        lines += [
+            "- caption: Trained models",
+            "  chapters:",
+            *(f"  - file: notebooks/models/{p.stem}" for p in trainings),
+        ]
     lines += ["- caption: Reference", "  chapters:", *(f"  - file: book/{page}" for page in BACK)]
     return "\n".join(lines) + "\n"
 
@@ -173,7 +177,9 @@ def chips(results: dict) -> str:
 
 def _card(paper: Paper) -> str:
     written = paper.notebook.is_file()
-    authors = paper.authors[0] + (" and others" if len(paper.authors) > 2 else f" and {paper.authors[1]}" if len(paper.authors) == 2 else "")
+    authors = paper.authors[0] + (
+        " and others" if len(paper.authors) > 2 else f" and {paper.authors[1]}" if len(paper.authors) == 2 else ""
+    )
     href = f"../notebooks/{paper.part}/{paper.slug}.html" if written else paper.link
     picture = (
         f'<img src="../_static/thumbnails/{paper.slug}.png" alt="" loading="lazy">'
@@ -198,7 +204,7 @@ def _claim_row(paper: Paper, claim: dict) -> str:
     return (
         f'<tr data-part="{paper.part}" data-verdict="{claim["verdict"]}" data-text="{_((paper.short + " " + claim["claim"]).lower())}">'
         f'<td><a href="{href}">{_(paper.short)}</a></td>'
-        f'<td><strong>{claim["id"]}</strong> {_(claim["claim"])}<br><small>Rule: {_(claim["rule"])}</small></td>'
+        f"<td><strong>{claim['id']}</strong> {_(claim['claim'])}<br><small>Rule: {_(claim['rule'])}</small></td>"
         f"<td>{_(claim['paper'])} <em>({_(claim['source'])})</em></td><td>{measured_html(claim)}</td>"
         f'<td><a class="lv-chip lv-{claim["verdict"].replace(" ", "-")}" href="{href}#does-the-claim-hold">{claim["verdict"]}</a>'
         f"{note_html(claim)}</td>"
