@@ -32,8 +32,8 @@ from sklearn.feature_selection import mutual_info_classif
 
 from lvutils.metrics import infomec, mutual_information
 from lvutils.paths import ROOT
-from lvutils.runs import catalogue, run
-from lvutils.runs.refresh import run_all
+from lvutils.press import catalogue, run
+from lvutils.press.refresh import run_all
 
 BIN = Path(sys.executable).parent
 CORES = os.cpu_count()

@@ -6,6 +6,8 @@ reader typed, both from the same line:
 
 ``LOW to HIGH``
     a number between the two, ends included;
+``FEWEST to MOST numbers from LOW to HIGH``
+    a list of so many numbers (its type is ``list[int]`` or ``list[float]``);
 ``one of A, B, C``
     one of these words;
 ``one of A, B, or a path ...``
@@ -26,9 +28,10 @@ from dataclasses import dataclass
 
 PROFILES = ("quick", "book", "paper")
 
-_TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+_TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list[int]": list, "list[float]": list}
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 _NUMERIC_RANGE = re.compile(rf"^({_NUMBER}) to ({_NUMBER})$")
+_LIST_RANGE = re.compile(rf"^(\d+) to (\d+) numbers from ({_NUMBER}) to ({_NUMBER})$")
 
 
 class ParameterError(ValueError):
@@ -43,7 +46,8 @@ class Parameter:
     """One declared parameter.
 
     ``choices`` are the words allowed (empty when any is), ``path`` says whether a file's path is allowed,
-    ``low`` and ``high`` bound a number (None where the line gives no range).
+    ``low`` and ``high`` bound a number (None where the line gives no range). A list has ``fewest`` to ``most`` entries
+    of type ``item``, each between ``low`` and ``high``.
     """
 
     name: str
@@ -54,6 +58,9 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     path: bool = False
+    item: type | None = None
+    fewest: int = 0
+    most: int = 0
 
     @property
     def expected(self) -> str:
@@ -62,12 +69,17 @@ class Parameter:
             return "one of " + ", ".join(self.choices) + (", or the path of a file" if self.path else "")
         if self.path:
             return "the path of a file"
+        if self.item is not None:
+            kind = "integers" if self.item is int else "numbers"
+            return f"{self.fewest} to {self.most} {kind} from {_number(self.low)} to {_number(self.high)}, as 1,2"
         if self.low is not None:
             return f"{_article(self.type.__name__)} from {_number(self.low)} to {_number(self.high)}"
         return "True or False" if self.type is bool else _article(self.type.__name__)
 
     def check(self, value: object) -> object:
         """The value, as the declared type. Raises ParameterError with name, value and what was expected."""
+        if self.item is not None:
+            return self._check_list(value)
         ok = type(value) is self.type or (self.type is float and type(value) is int)
         if ok and self.low is not None:
             ok = self.low <= value <= self.high  # also refuses nan
@@ -77,6 +89,32 @@ class Parameter:
             raise ParameterError(f"parameter {self.name} is {value!r}, expected {self.expected}")
         return self.type(value)
 
+    def _check_list(self, value: object) -> list:
+        ok = isinstance(value, list | tuple) and self.fewest <= len(value) <= self.most
+        for entry in value if ok else ():
+            ok = ok and (type(entry) is self.item or (self.item is float and type(entry) is int))
+            ok = ok and self.low <= entry <= self.high
+        if not ok:
+            raise ParameterError(f"parameter {self.name} is {value!r}, expected {self.expected}")
+        return [self.item(entry) for entry in value]
+
+    def other(self) -> object:
+        """Another allowed value, to see what the parameter moves; None where there is none to choose (a file)."""
+        if self.choices:
+            return next((c for c in self.choices if c != self.default), None)
+        if self.type is bool:
+            return not self.default
+        if self.item is not None:
+            shorter = self.default[:-1]
+            return shorter if len(shorter) >= self.fewest else [min(e * 2, self.item(self.high)) for e in self.default]
+        if self.low is None:
+            return None
+        tried = [self.default * 2, self.default / 2, (self.low + self.high) / 2, self.low, self.high]
+        if self.default == 0:  # usually "the profile's own": something small, but not the smallest
+            tried = [self.low + (self.high - self.low) / 8, *tried]
+        tried = [self.type(t) for t in tried]
+        return next((t for t in tried if t != self.default and self.low <= t <= self.high), None)
+
     def parse(self, text: str) -> object:
         """The value that ``text`` from a command line stands for, checked."""
         if self.type is str:
@@ -85,6 +123,10 @@ class Parameter:
             value = ast.literal_eval(text)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             value = text
+        if self.type is bool and text.lower() in {"true", "false"}:
+            value = text.lower() == "true"
+        if self.item is not None and not isinstance(value, list | tuple):
+            value = (value,)
         if self.type is float and text.lower() in {"nan", "inf", "-inf"}:
             value = float(text)
         if self.type is int and type(value) is float and value.is_integer():
@@ -129,7 +171,8 @@ def parse_parameters(source: str) -> dict[str, Parameter]:
             raise ParameterError(f"{form}: a comment must say the meaning and the range")
         meaning, range_ = _split_comment(comments[node.lineno])
         try:
-            parameter = Parameter(node.target.id, type_, default, meaning, **_parse_range(range_, type_))
+            item = {"list[int]": int, "list[float]": float}.get(ast.unparse(node.annotation))
+            parameter = Parameter(node.target.id, type_, default, meaning, item=item, **_parse_range(range_, type_))
         except ValueError as error:
             raise ParameterError(f"{form}: {error}") from None
         parameter.check(default)
@@ -151,6 +194,18 @@ def check_values(parameters: Mapping[str, Parameter], values: Mapping[str, objec
         if name not in parameters:
             raise ParameterError(f"unknown parameter {name}{nearest(name, parameters)}")
     return {name: p.check(values.get(name, p.default)) for name, p in parameters.items()}
+
+
+def split_values(text: str) -> list[str]:
+    """The values that a sweep's ``V1,V2`` names; a list among them stands in brackets, as ``[1,2],[3]``."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -177,11 +232,16 @@ def _split_comment(comment: str) -> tuple[str, str]:
 
 def _parse_range(text: str, type_: type) -> dict:
     if not text:
+        if type_ is list:
+            raise ValueError("a list needs a range, '; FEWEST to MOST numbers from LOW to HIGH' at the end of the comment")
         if type_ in (int, float):
             raise ValueError("a number needs a range, '; LOW to HIGH' at the end of the comment")
         return {}
     if type_ in (int, float) and (match := _NUMERIC_RANGE.match(text)):
         return {"low": float(match[1]), "high": float(match[2])}
+    if type_ is list and (match := _LIST_RANGE.match(text)):
+        fewest, most, low, high = match.groups()
+        return {"fewest": int(fewest), "most": int(most), "low": float(low), "high": float(high)}
     if type_ is str and text.startswith("one of "):
         words, path, _ = text.removeprefix("one of ").partition(", or a path")
         return {"choices": tuple(w.strip().removeprefix("or ") for w in words.split(",")), "path": bool(path)}

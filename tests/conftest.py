@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lvutils.paths import ROOT
-from lvutils.runs.notebook import dump
+from lvutils.press.notebook import dump
 
 PARAMETERS = """\
 profile: str = "book"  # how long to run; one of quick, book, paper
@@ -26,7 +26,7 @@ BEGIN = """\
 import os, time
 from lvutils import begin
 from lvutils.data import load, load_table
-from lvutils.scorecard import Claim, above, scorecard
+from lvutils.claims import Claim, above, scorecard
 from lvutils.stats import mean_interval
 run = begin("mini", globals())
 """
@@ -90,7 +90,7 @@ def mini(tmp_path, mini_notebook) -> Path:
 @pytest.fixture(scope="session")
 def stored_mini(tmp_path_factory, mini_notebook) -> Path:
     """The small chapter, refreshed: executed, with its results beside it. Copy it before changing it."""
-    from lvutils.runs.refresh import refresh
+    from lvutils.press.refresh import refresh
 
     path = tmp_path_factory.mktemp("stored") / "mini.ipynb"
     path.write_text(dump(mini_notebook), encoding="utf-8")
@@ -103,7 +103,7 @@ def lvutils(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> sub
     import os
 
     return subprocess.run(
-        [sys.executable, "-m", "lvutils.runs.cli", *map(str, arguments)],
+        [sys.executable, "-m", "lvutils.press.cli", *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, **environment},
         capture_output=True,

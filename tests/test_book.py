@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from lvutils.paths import ROOT
-from lvutils.runs import catalogue
-from lvutils.runs.refresh import stored_results
+from lvutils.press import catalogue
+from lvutils.press.refresh import stored_results
 
 HTML = ROOT / "_build" / "html"
 LOADING = {  # what a browser fetches by itself

@@ -12,7 +12,7 @@ import pytest
 
 from lvutils.paths import ROOT
 from lvutils.plot import Frames
-from lvutils.runs import catalogue
+from lvutils.press import catalogue
 
 HTML = ROOT / "_build" / "html"
 CHROMIUM = next((path for n in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(n))), None)

@@ -4,9 +4,9 @@ import re
 from collections import Counter
 
 from lvutils.paths import BOOK, NOTEBOOKS, ROOT
-from lvutils.runs import catalogue, pages
-from lvutils.runs.lint import lint_chapter
-from lvutils.runs.refresh import results_path
+from lvutils.press import catalogue, pages
+from lvutils.press.lint import lint_chapter
+from lvutils.press.refresh import results_path
 
 
 def test_there_are_67_papers_each_once():

@@ -6,8 +6,8 @@ import sys
 import pytest
 from conftest import lvutils, make_notebook
 
-from lvutils.runs import catalogue
-from lvutils.runs.notebook import dump
+from lvutils.press import catalogue
+from lvutils.press.notebook import dump
 
 
 def tree(folder):
@@ -94,7 +94,7 @@ def test_new_does_not_overwrite_a_chapter():
 
 
 def test_a_bad_call_is_answered_before_heavy_imports():
-    code = "import sys; from lvutils.runs import cli, run; print(*sys.modules)"
+    code = "import sys; from lvutils.press import cli, run; print(*sys.modules)"
     loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split())
-    assert "lvutils.runs.run" in loaded
+    assert "lvutils.press.run" in loaded
     assert not loaded & {"torch", "numpy", "papermill", "nbclient", "nbformat", "pandas", "matplotlib", "sklearn"}

@@ -13,8 +13,8 @@ from conftest import gone
 from jupyter_client.manager import AsyncKernelManager, KernelManager
 from jupyter_client.provisioning import KernelProvisionerFactory
 
-from lvutils.runs import provisioner, run
-from lvutils.runs.provisioner import ForkedKernel
+from lvutils.press import provisioner, run
+from lvutils.press.provisioner import ForkedKernel
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
 
@@ -161,7 +161,7 @@ def test_a_restarted_kernel_is_looked_at_without_waiting(start, monkeypatch):
 def asynchronous(tmp_path):
     """Starts a kernel and waits for it with our client: ``before`` gets its process, ``after`` the client."""
     manager = AsyncKernelManager(
-        transport="ipc", ip=str(tmp_path / "k"), client_class="lvutils.runs.engine.PromptClient"
+        transport="ipc", ip=str(tmp_path / "k"), client_class="lvutils.press.engine.PromptClient"
     )
 
     def wait(before=None, after=None):
@@ -215,7 +215,7 @@ def test_a_forked_run_gives_the_records_of_a_plain_one(mini, tmp_path, monkeypat
 
 ASKS = """\
 import sys, time
-from lvutils.runs import provisioner
+from lvutils.press import provisioner
 from jupyter_client.manager import KernelManager
 provisioner.use()
 manager = KernelManager(transport="ipc", ip=sys.argv[1] + "/k")

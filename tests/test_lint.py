@@ -6,10 +6,10 @@ import shutil
 import pytest
 from conftest import read_json
 
-from lvutils.runs import catalogue
-from lvutils.runs.lint import lint_chapter
-from lvutils.runs.new import new_chapter
-from lvutils.runs.refresh import refresh, results_path
+from lvutils.press import catalogue
+from lvutils.press.lint import lint_chapter
+from lvutils.press.new import new_chapter
+from lvutils.press.refresh import refresh, results_path
 
 CHAPTER = catalogue.find("posterior-collapse").notebook
 

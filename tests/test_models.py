@@ -10,9 +10,9 @@ from conftest import lvutils
 from lvutils import models
 from lvutils.data import DataError
 from lvutils.nn import ConvClassifier, UNet
-from lvutils.runs import catalogue
-from lvutils.runs import models as training
-from lvutils.runs.notebook import code_cells, code_hash, read_notebook
+from lvutils.press import catalogue
+from lvutils.press import models as training
+from lvutils.press.notebook import code_cells, code_hash, read_notebook
 
 CONFIG = {"channels": 1, "widths": [8, 16], "n_blocks": 1, "n_labels": 3}
 
@@ -143,7 +143,7 @@ def test_every_file_of_the_store_is_in_the_index():
 @pytest.mark.parametrize("notebook", sorted({entry["notebook"] for entry in training.index().values()}))
 def test_each_training_notebook_runs_in_its_quick_profile(notebook, tmp_path):
     """The code works from end to end, and stores a model that loads."""
-    from lvutils.runs.run import execute, plan
+    from lvutils.press.run import execute, plan
 
     execute(
         plan(training.FOLDER / f"{notebook}.ipynb", {"profile": "quick"}),

@@ -4,7 +4,7 @@ import pytest
 from conftest import lvutils, read_json
 
 from lvutils.paths import DATA
-from lvutils.runs import catalogue
+from lvutils.press import catalogue
 
 EXAMPLES = sorted((DATA / "examples").iterdir()) if (DATA / "examples").is_dir() else []
 

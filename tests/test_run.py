@@ -5,7 +5,7 @@ import json
 
 from conftest import lvutils, read_json
 
-from lvutils.runs.run import plan
+from lvutils.press.run import plan
 
 
 def test_a_run_leaves_a_notebook_and_results_and_never_touches_its_source(mini, tmp_path):

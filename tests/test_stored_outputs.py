@@ -13,9 +13,9 @@ import pytest
 from conftest import read_json
 from scipy import stats
 
-from lvutils.runs import refresh as refreshing
-from lvutils.runs.notebook import clean, dump, read_notebook
-from lvutils.runs.refresh import differences, refresh, reproduce, tolerance
+from lvutils.press import refresh as refreshing
+from lvutils.press.notebook import clean, dump, read_notebook
+from lvutils.press.refresh import differences, refresh, reproduce, tolerance
 
 
 def test_refresh_stores_clean_outputs_with_tolerances(stored_mini):

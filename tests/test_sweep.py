@@ -15,17 +15,17 @@ import psutil
 import pytest
 from conftest import gone, lvutils, read_json
 
-from lvutils.runs import sweep
-from lvutils.runs.compare import swept, table
-from lvutils.runs.errors import Misuse
-from lvutils.runs.store import Store
+from lvutils.press import sweep
+from lvutils.press.compare import swept, table
+from lvutils.press.errors import Misuse
+from lvutils.press.store import Store
 
 KILLS = 25
 
 
 def start(mini, *arguments, **environment):
     """Start a sweep as a person would, and go on; Ctrl-C reaches it even where the tests run in the background."""
-    command = [sys.executable, "-m", "lvutils.runs.cli", "sweep", str(mini), *map(str, arguments)]
+    command = [sys.executable, "-m", "lvutils.press.cli", "sweep", str(mini), *map(str, arguments)]
     own = {k: v for k, v in os.environ.items() if k != "LVUTILS_ZYGOTE"}
     return subprocess.Popen(
         command,

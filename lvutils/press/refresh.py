@@ -11,9 +11,9 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from lvutils.files import write_json, write_text
-from lvutils.runs import run
-from lvutils.runs.errors import RunFailed
-from lvutils.runs.notebook import clean, dump, read_notebook, shown
+from lvutils.press import run
+from lvutils.press.errors import RunFailed
+from lvutils.press.notebook import clean, dump, read_notebook, shown
 
 OTHER_SEEDS = 5  # beside the stored one
 EXACT_TOLERANCE = 1e-6  # relative: a closed form may move in its last digits between CPUs
@@ -128,12 +128,12 @@ def _seed_plans(path: Path) -> list[run.Plan]:
 def run_all(jobs: dict, workers: int, what: str, **options) -> Iterable[tuple[object, Future]]:
     """Run jobs, each in a kernel of its own, ``workers`` at a time; yields (key, finished future) with a progress bar.
 
-    jobs: key -> (plan, folder). options: passed on to :func:`lvutils.runs.run.execute`. The longest come first, as far
+    jobs: key -> (plan, folder). options: passed on to :func:`lvutils.press.run.execute`. The longest come first, as far
     as stored results tell, so that no worker is left with a long one at the end.
     """
     from tqdm import tqdm
 
-    from lvutils.runs.provisioner import use
+    from lvutils.press.provisioner import use
 
     use()
     jobs = dict(sorted(jobs.items(), key=lambda job: -_expected_seconds(job[1][0])))

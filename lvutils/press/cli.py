@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from lvutils.paths import MODELS, NOTEBOOKS, ROOT
-from lvutils.runs import catalogue
-from lvutils.runs.errors import Misuse, RunFailed
+from lvutils.press import catalogue
+from lvutils.press.errors import Misuse, RunFailed
 
 RUNS = ROOT / "runs"
 
@@ -47,7 +47,7 @@ def list_(all_: bool, models: bool, slug: str | None):
     if slug:
         _show_parameters(catalogue.find_written(slug))
         return
-    from lvutils.runs.refresh import stored_results
+    from lvutils.press.refresh import stored_results
 
     for part in catalogue.parts():
         papers = [p for p in catalogue.papers() if p.part == part.id and (all_ or p.notebook.is_file())]
@@ -70,8 +70,8 @@ def list_(all_: bool, models: bool, slug: str | None):
 @click.option("--force", is_flag=True, help="Run again where the run is there already.")
 def run(chapter, pairs, profile, seed, out, timeout, force):
     """Run a chapter with other parameters, into a folder of its own. SLUG may be the path of a notebook."""
-    from lvutils.runs import run as runner
-    from lvutils.runs.notebook import code_hash, shown
+    from lvutils.press import run as runner
+    from lvutils.press.notebook import code_hash, shown
 
     path = _notebook(chapter)
     given = _pairs(pairs)
@@ -107,7 +107,7 @@ def run(chapter, pairs, profile, seed, out, timeout, force):
 @click.option("--retry-failed", is_flag=True, help="Also run again what failed before.")
 def sweep(chapter, pairs, points, seeds, profile, workers, scheduler, runs, timeout, retry_failed):
     """Run a chapter at many points. Interrupted, the same command goes on where it stood."""
-    from lvutils.runs import sweep as sweeping
+    from lvutils.press import sweep as sweeping
 
     path = _notebook(chapter)
     values = {name: text.split(",") for name, text in _pairs(pairs).items()}
@@ -152,7 +152,7 @@ def sweep(chapter, pairs, points, seeds, profile, workers, scheduler, runs, time
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of table and report; default comparison in RUNS.")
 def compare(runs, by, value, out):
     """Bring the runs of a sweep into one table, and write a report. RUNS is a folder or address, as runs/SLUG."""
-    from lvutils.runs.compare import compare as compare_
+    from lvutils.press.compare import compare as compare_
 
     if out is None:
         if "://" in runs:
@@ -166,7 +166,7 @@ def compare(runs, by, value, out):
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
 def refresh(slugs, workers):
     """Execute chapters under their stored parameters and five other seeds, and store outputs, results and tolerances."""
-    from lvutils.runs.refresh import refresh as refresh_
+    from lvutils.press.refresh import refresh as refresh_
 
     refresh_(_notebooks(slugs), workers, click.echo)
 
@@ -176,7 +176,7 @@ def refresh(slugs, workers):
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
 def reproduce(slugs, workers):
     """Execute chapters from scratch and report every verdict and figure that differs from the stored one."""
-    from lvutils.runs.refresh import reproduce as reproduce_
+    from lvutils.press.refresh import reproduce as reproduce_
 
     reproduce_(_notebooks(slugs), workers, click.echo)
 
@@ -186,7 +186,7 @@ def reproduce(slugs, workers):
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
 def models(names, workers):
     """Train the models that chapters share, and store them with their cards. Takes long."""
-    from lvutils.runs.models import train
+    from lvutils.press.models import train
 
     train(names, workers, click.echo)
 
@@ -195,7 +195,7 @@ def models(names, workers):
 @click.argument("slugs", metavar="[SLUG]...", nargs=-1)
 def lint(slugs):
     """Hold chapters against the contract."""
-    from lvutils.runs.lint import lint_chapter
+    from lvutils.press.lint import lint_chapter
 
     problems = [p for path in _notebooks(slugs) for p in lint_chapter(path)]
     for problem in problems:
@@ -209,8 +209,8 @@ def lint(slugs):
 @click.argument("slug")
 def new(slug):
     """Make a chapter's skeleton from the catalogue."""
-    from lvutils.runs.new import new_chapter
-    from lvutils.runs.notebook import shown
+    from lvutils.press.new import new_chapter
+    from lvutils.press.notebook import shown
 
     path = new_chapter(slug)
     click.echo(f"{shown(path)}: fill in what says TODO, then run: lvutils refresh {slug}, lvutils lint {slug}")
@@ -219,7 +219,7 @@ def new(slug):
 @main.command()
 def pages():
     """Write the pages and the table of contents that are made from the catalogue and the stored results."""
-    from lvutils.runs.pages import write_pages
+    from lvutils.press.pages import write_pages
 
     for path in write_pages():
         click.echo(path)
@@ -260,7 +260,7 @@ def _show_models() -> None:
 
 
 def _show_parameters(paper: catalogue.Paper) -> None:
-    from lvutils.runs.notebook import parameters_of, read_notebook
+    from lvutils.press.notebook import parameters_of, read_notebook
 
     click.echo(f"{paper.slug}: {paper.short}\n{paper.title}\n")
     parameters = parameters_of(read_notebook(paper.notebook), paper.slug).values()

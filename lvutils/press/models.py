@@ -12,10 +12,10 @@ import yaml
 from lvutils.files import write_bytes, write_json, write_text
 from lvutils.parameters import nearest
 from lvutils.paths import MODELS, NOTEBOOKS, ROOT
-from lvutils.runs import run
-from lvutils.runs.errors import Misuse, RunFailed
-from lvutils.runs.notebook import clean, code_hash, dump, read_notebook
-from lvutils.runs.refresh import run_all
+from lvutils.press import run
+from lvutils.press.errors import Misuse, RunFailed
+from lvutils.press.notebook import clean, code_hash, dump, read_notebook
+from lvutils.press.refresh import run_all
 
 FOLDER = NOTEBOOKS / "models"
 WORK = ROOT / "runs" / "models"  # where a training run lies until its model is stored; it stays where that fails

@@ -1,6 +1,6 @@
 """A warm process that forks Jupyter kernels: what every chapter imports is imported once.
 
-Started by :mod:`lvutils.runs.provisioner` with a listening socket and one end of a socket pair. A connection brings the
+Started by :mod:`lvutils.press.provisioner` with a listening socket and one end of a socket pair. A connection brings the
 kernel's command line, environment and folder; on it the zygote answers the process number and, at the end, the exit
 status and what the kernel used. When the other side closes a connection its kernel is killed, and when the end of the
 pair closes all are: no kernel outlives the process that asked for it, nor the zygote the one that started it, however
@@ -62,12 +62,15 @@ MODULES = (
     "lvutils",
     "lvutils.data",
     "lvutils.diffusion",
+    "lvutils.ensemble",
+    "lvutils.frames",
     "lvutils.distributions",
     "lvutils.lm",
-    "lvutils.models",
+    "lvutils.shared",
+    "lvutils.trained",
     "lvutils.nn",
     "lvutils.plot",
-    "lvutils.scorecard",
+    "lvutils.claims",
     "lvutils.stats",
     "lvutils.train",
 )

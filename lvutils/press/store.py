@@ -18,8 +18,8 @@ from pathlib import Path
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from lvutils.runs import run
-from lvutils.runs.errors import Misuse, RunFailed
+from lvutils.press import run
+from lvutils.press.errors import Misuse, RunFailed
 
 MARKS = {"": "results.json", ".failed": "error.txt"}  # the file that says that a folder is complete
 

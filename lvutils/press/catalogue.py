@@ -10,7 +10,7 @@ import yaml
 
 from lvutils.parameters import nearest
 from lvutils.paths import BOOK, NOTEBOOKS
-from lvutils.runs.errors import Misuse
+from lvutils.press.errors import Misuse
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from typing import Any, ClassVar
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
-from lvutils.runs.run import RUN_ENVIRONMENT
-from lvutils.runs.zygote import HEADER
+from lvutils.press.run import RUN_ENVIRONMENT
+from lvutils.press.zygote import HEADER
 
 # Read when an interpreter starts or a library is imported: a warm process serves only kernels that agree in these.
 _STARTUP = (
@@ -72,7 +72,7 @@ class Zygote:
             listener.listen()
             numbers = [theirs.fileno(), listener.fileno()]
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "lvutils.runs.zygote", *map(str, numbers)],
+                [sys.executable, "-P", "-m", "lvutils.press.zygote", *map(str, numbers)],
                 pass_fds=numbers,
                 env=environment,
                 stdin=subprocess.DEVNULL,

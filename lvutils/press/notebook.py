@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lvutils.parameters import Parameter, ParameterError, parse_parameters
 from lvutils.paths import DATA, MODELS, ROOT
-from lvutils.runs.errors import Misuse
+from lvutils.press.errors import Misuse
 
 PARAMETERS_TAG = "parameters"
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+>")

@@ -6,10 +6,10 @@ import hashlib
 from pathlib import Path
 
 from lvutils.files import write_text
-from lvutils.runs import catalogue
-from lvutils.runs.catalogue import Paper
-from lvutils.runs.errors import Misuse
-from lvutils.runs.notebook import dump, shown
+from lvutils.press import catalogue
+from lvutils.press.catalogue import Paper
+from lvutils.press.errors import Misuse
+from lvutils.press.notebook import dump, shown
 
 
 def new_chapter(slug: str) -> Path:
@@ -96,7 +96,7 @@ seed: int = 0  # root of all random numbers; 0 to 1000000
         f"""
 from lvutils import begin
 from lvutils.data import load
-from lvutils.scorecard import Claim, scorecard, untested
+from lvutils.claims import Claim, scorecard, untested
 from lvutils.stats import Interval
 
 run = begin("{slug}", globals())

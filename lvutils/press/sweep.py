@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvutils.runs import provisioner, run
-from lvutils.runs.errors import KernelDied, Misuse, RunFailed
-from lvutils.runs.notebook import shown
-from lvutils.runs.refresh import stored_results
-from lvutils.runs.store import Store
+from lvutils.press import provisioner, run
+from lvutils.press.errors import KernelDied, Misuse, RunFailed
+from lvutils.press.notebook import shown
+from lvutils.press.refresh import stored_results
+from lvutils.press.store import Store
 
 TRIES = 3  # a kernel that dies may have been killed, or have met a full memory: twice more, then it is left for another day
 MOST = 100_000

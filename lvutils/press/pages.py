@@ -11,11 +11,11 @@ from pathlib import Path
 
 from lvutils.files import write_text
 from lvutils.paths import BOOK, NOTEBOOKS, ROOT
-from lvutils.runs import catalogue
-from lvutils.runs.catalogue import Paper
-from lvutils.runs.notebook import code_cells, read_notebook, shown
-from lvutils.runs.refresh import stored_results
-from lvutils.scorecard import VERDICTS, measured_html, note_html
+from lvutils.press import catalogue
+from lvutils.press.catalogue import Paper
+from lvutils.press.notebook import code_cells, read_notebook, shown
+from lvutils.press.refresh import stored_results
+from lvutils.claims import VERDICTS, measured_html, note_html
 
 THUMBNAILS = BOOK / "_static" / "thumbnails"
 THUMBNAIL_WIDTH = 480

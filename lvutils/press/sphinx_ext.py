@@ -6,9 +6,9 @@ import json
 import re
 
 from lvutils.paths import ROOT
-from lvutils.runs import catalogue
-from lvutils.runs.pages import chips
-from lvutils.runs.refresh import results_path, stored_results
+from lvutils.press import catalogue
+from lvutils.press.pages import chips
+from lvutils.press.refresh import results_path, stored_results
 
 
 def setup(app):

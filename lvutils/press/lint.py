@@ -12,10 +12,10 @@ from pathlib import Path
 
 from lvutils.parameters import PROFILES, nearest
 from lvutils.paths import BOOK
-from lvutils.runs import catalogue
-from lvutils.runs.errors import Misuse
-from lvutils.runs.notebook import code_cells, code_hash, parameters_of, read_notebook, shown, tags
-from lvutils.runs.refresh import results_path, stored_results
+from lvutils.press import catalogue
+from lvutils.press.errors import Misuse
+from lvutils.press.notebook import code_cells, code_hash, parameters_of, read_notebook, shown, tags
+from lvutils.press.refresh import results_path, stored_results
 
 HEADINGS = (
     "The idea in one picture",

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from lvutils.files import write_json, write_text
 from lvutils.parameters import ParameterError, check_values, nearest
-from lvutils.runs.errors import KernelDied, Misuse, RunFailed
-from lvutils.runs.notebook import base_hash, code_cells, code_hash, parameters_of, read_notebook, run_hash, shown
+from lvutils.press.errors import KernelDied, Misuse, RunFailed
+from lvutils.press.notebook import base_hash, code_cells, code_hash, parameters_of, read_notebook, run_hash, shown
 
 # One thread a run: several runs share a machine, and threads reorder floating-point sums.
 RUN_ENVIRONMENT = {
@@ -165,7 +165,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
         from papermill.engines import papermill_engines
         from papermill.exceptions import PapermillExecutionError
 
-        from lvutils.runs.engine import WriteOnce
+        from lvutils.press.engine import WriteOnce
 
     papermill_engines.register("lvutils", WriteOnce)
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -188,7 +188,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
                 start_timeout=120,
                 config=Config(
                     KernelManager={"transport": "ipc", "ip": f"{sockets}/k"},
-                    AsyncKernelManager={"client_class": "lvutils.runs.engine.PromptClient"},
+                    AsyncKernelManager={"client_class": "lvutils.press.engine.PromptClient"},
                     # Jupyter interrupts a kernel before it shuts it down; what the kernel logs of that is nobody's news.
                     NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
                 ),
@@ -237,7 +237,7 @@ def _used() -> tuple[float, int]:
     """Processor seconds of the kernels so far (unlike time by the clock, no matter how busy the machine is), and the
     peak memory in KiB of the last: of the one that was forked, or else of the largest child.
     """
-    forked = sys.modules.get("lvutils.runs.provisioner")
+    forked = sys.modules.get("lvutils.press.provisioner")
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = children.ru_utime + children.ru_stime
     if forked is None or forked.ForkedKernel.cpu_seconds == 0:

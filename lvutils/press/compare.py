@@ -10,8 +10,8 @@ import pandas as pd
 
 from lvutils.files import write_bytes, write_text
 from lvutils.parameters import nearest
-from lvutils.runs.errors import Misuse, RunFailed
-from lvutils.runs.store import Store
+from lvutils.press.errors import Misuse, RunFailed
+from lvutils.press.store import Store
 
 REPORT = Path(__file__).with_name("report.ipynb")
 
