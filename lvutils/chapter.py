@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lvutils.claims import verdict_lines
 from lvutils.data import Dataset
 from lvutils.parameters import PROFILES, ParameterError, check_values, parse_parameters
 from lvutils.plot import use_style
 from lvutils.record import ClaimRecord, RecordError, Results, Value
+from lvutils.scorecard import verdict_lines
 from lvutils.streams import Streams
 
 if TYPE_CHECKING:

@@ -109,7 +109,7 @@ def nested_interval(
     r"""A statistic of cases within few groups (models, worlds, draws), with a bootstrap interval that covers both.
 
     groups: one array [cases, ...] each, at least two. statistic: maps the cases of all groups, one after the other, to
-    a number. Groups are drawn with replacement, then cases within each. Percentiles are taken further out, at
+    a number. ``values[:, None]`` takes each of few values as a group of its own. Groups are drawn with replacement, then cases within each. Percentiles are taken further out, at
     $\Phi(-\sqrt{n/(n-1)}\,t_{\alpha/2,n-1})$ for n groups (Hesterberg, 2015, section 4.1): without that the interval is
     too short for few groups. n: groups. Raises ValueError for a single group or an empty one.
     """
@@ -117,14 +117,17 @@ def nested_interval(
     n = len(groups)
     if n < 2 or min(map(len, groups)) < 1:
         raise ValueError(f"at least two groups, each with a case, are needed; got sizes {[len(g) for g in groups]}")
-    draws = []
+    draws, cases = [], np.concatenate(groups)
     for _ in range(n_resamples):
+        if len(cases) == n:  # a case a group
+            draws.append(statistic(cases[rng.integers(n, size=n)]))
+            continue
         drawn = [groups[k] for k in rng.integers(n, size=n)]
         drawn = [group if len(group) == 1 else group[rng.integers(len(group), size=len(group))] for group in drawn]
         draws.append(statistic(np.concatenate(drawn)))
     tail = stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.ppf((1 + level) / 2, n - 1))
     low, high = np.quantile(draws, [tail, 1 - tail])
-    return Interval(float(statistic(np.concatenate(groups))), float(low), float(high), n)
+    return Interval(float(statistic(cases)), float(low), float(high), n)
 
 
 def proportion_interval(k: int, n: int, level: float = 0.95) -> Interval:
