@@ -381,7 +381,7 @@ def test_a_list_without_a_range_is_refused():
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("FALSE", False), ("True", True)])
 def test_a_switch_is_read_in_any_case(text, value):
-    assert parse_parameters(CELL)["clamp"].parse(text) is value
+    assert parse_parameters(HEAD + "clamp: bool = False  # keep in range\n")["clamp"].parse(text) is value
 
 
 def test_values_of_a_sweep_are_split_outside_brackets():
