@@ -1,5 +1,7 @@
 """Sweeps: checked whole before they start, taken up where they stood, whatever is killed; and their comparison."""
 
+import copy
+import json
 import os
 import random
 import re
@@ -18,6 +20,7 @@ from conftest import gone, lvutils, read_json
 from lvutils.press import sweep
 from lvutils.press.compare import swept, table
 from lvutils.press.errors import Misuse
+from lvutils.press.notebook import dump
 from lvutils.press.store import Store
 
 KILLS = 25
@@ -136,6 +139,39 @@ def test_failures_are_kept_told_and_left_alone_until_asked_for(mini, tmp_path):
     assert (unknown.returncode, "unknown parameter shft; did you mean shift?" in unknown.stderr) == (2, True)
     empty = lvutils("compare", tmp_path / "runs" / "other")
     assert (empty.returncode, "no finished runs there" in empty.stderr) == (2, True)
+
+
+def test_runs_under_other_versions_are_no_further_seeds(tmp_path):
+    told = []
+    for name, date, torch in (("a", "2026-01-02", "1"), ("b", "2026-01-02", "1"), ("c", "2026-01-03", "2")):
+        folder = tmp_path / "mini" / name
+        folder.mkdir(parents=True)
+        run = {"date": date, "versions": {"torch": torch}, "cpu_seconds": 1.0}
+        content = {"code": "same", "parameters": {"seed": 0}, "figures": {}, "claims": [], "run": run}
+        (folder / "results.json").write_text(json.dumps(content))
+    assert table(str(tmp_path / "mini"), told.append)["run"].tolist() == ["c"]
+    assert told == [
+        "runs of 2 states of code and package versions; comparing the 1 of the newest (2026-01-03), leaving out 2"
+    ]
+
+
+def test_a_list_is_swept_and_compared(mini_notebook, tmp_path):
+    notebook = copy.deepcopy(mini_notebook)
+    notebook["cells"][0]["source"] += "\nweights: list[float] = [1, 2]  # added up; 1 to 3 numbers from 0 to 9"
+    work = notebook["cells"][3]
+    work["source"] = work["source"].replace("draws = shift +", "draws = sum(weights) + shift +")
+    path = tmp_path / "mini.ipynb"
+    path.write_text(dump(notebook))
+    runs = tmp_path / "runs"
+    said = lvutils("sweep", path, "-p", "weights=[0.5,1],[3]", "--profile", "quick", "--runs", runs)
+    assert said.returncode == 0, said.stderr
+    frame = table(str(runs / "mini"))
+    assert swept(frame) == ["weights"]
+    assert frame["parameter weights"].tolist() == ["0.5,1.0", "3.0"]
+    first, second = frame["figure mean"]
+    assert second - first == pytest.approx(1.5)
+    compared = lvutils("compare", runs / "mini")
+    assert compared.returncode == 0, compared.stderr
 
 
 def test_a_run_that_failed_after_its_scorecard_is_not_a_finished_one(tmp_path):

@@ -20,9 +20,10 @@ def table(address: str, report: Callable[[str], None] = lambda text: None) -> pd
     """All finished runs of one chapter, one row each.
 
     address: the folder of the chapter's runs, ``runs/SLUG``, a path or an fsspec address. Columns: ``run`` (its name),
-    ``parameter NAME``, ``figure NAME``, ``verdict C1`` ..., ``cpu_seconds``. Runs of another state of the
-    chapter's code or under other package versions are no further seeds: those of the newest state are taken, and
-    ``report`` is told what was left out. Raises Misuse where there are none.
+    ``parameter NAME``, ``figure NAME``, ``verdict C1`` ..., ``cpu_seconds``. Runs of
+    another state of the chapter's code or under other package versions are no further seeds: those of the newest state
+    are taken (of a day's, the one with most runs), and ``report`` is told what was left out. Raises Misuse where there
+    are none.
     """
     parent, _, chapter = address.rstrip("/").rpartition("/")
     results = Store(parent or ".", chapter).results()
@@ -42,12 +43,17 @@ def table(address: str, report: Callable[[str], None] = lambda text: None) -> pd
         if states[name] != kept:
             continue
         row = {"run": name}
-        row |= {f"parameter {k}": v for k, v in result["parameters"].items()}
+        row |= {f"parameter {k}": _cell(v) for k, v in result["parameters"].items()}
         row |= {f"figure {k}": v["value"] for k, v in result["figures"].items()}
         row |= {f"verdict {c['id']}": c["verdict"] for c in result["claims"]}
         rows.append(row | {"cpu_seconds": result["run"]["cpu_seconds"]})
     frame = pd.DataFrame(rows)
     return frame.sort_values([c for c in frame if c.startswith("parameter ")], ignore_index=True)
+
+
+def _cell(value: object) -> object:
+    """A parameter's value as a cell of the table; a list becomes text, which can be grouped by and sorted."""
+    return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
 def swept(frame: pd.DataFrame) -> list[str]:

@@ -35,9 +35,8 @@ _STARTUP = (
 )  # fmt: skip
 NAME = "lvutils-fork"  # among the entry points of pyproject.toml
 _PATIENCE = 120.0  # seconds a warm process may take to import
-_SHARED = (
-    "LVUTILS_ZYGOTE"  # where child processes find the one that is there: a digest of its environment, and its socket
-)
+# Where child processes find the one that is there: a digest of its environment, and its socket.
+_SHARED = "LVUTILS_ZYGOTE"
 
 
 def use() -> None:
@@ -130,9 +129,8 @@ class ForkedKernel:
         if self.returncode is None:
             with contextlib.suppress(BlockingIOError):
                 self._read()
-                self.returncode = self._answer.get(
-                    "status", -signal.SIGKILL
-                )  # none: the warm process died, and took it along
+                # without a status the warm process died, and took the kernel along
+                self.returncode = self._answer.get("status", -signal.SIGKILL)
                 ForkedKernel.cpu_seconds += self._answer.get("cpu_seconds", 0.0)
                 ForkedKernel.memory_kib = self._answer.get("memory_kib", 0)
                 self.own.close()

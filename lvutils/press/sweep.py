@@ -18,9 +18,8 @@ from lvutils.press.notebook import shown
 from lvutils.press.refresh import stored_results
 from lvutils.press.store import Store
 
-TRIES = (
-    3  # a kernel that dies may have been killed, or have met a full memory: twice more, then it is left for another day
-)
+# A kernel that dies may have been killed, or have met a full memory: twice more, then it is left for another day.
+TRIES = 3
 MOST = 100_000
 # For few, long tasks. Dask by default lines up a second task at each worker, which the other waits for in vain, and
 # looks at itself so often that watching takes a thirteenth of the processors.
