@@ -105,8 +105,8 @@ def nested_interval(
     groups: one array [cases, ...] each, at least two; ``values[:, None]`` takes each of few values as a group of its
     own. statistic: maps the cases of all groups, one after the other, to a number. Groups are drawn with replacement,
     then cases within each. Percentiles are taken further out, at $\Phi(-\sqrt{n/(n-1)}\,t_{\alpha/2,n-1})$ for n groups
-    (the expanded percentile interval of Hesterberg, 2015): without that the interval is too short for few groups. n: groups.
-    Raises ValueError for a single group or an empty one.
+    (the expanded percentile interval of Hesterberg, 2015): without that the interval is too short for few groups.
+    n: groups. Raises ValueError for a single group or an empty one.
     """
     groups = [np.asarray(group, dtype=float) for group in groups]
     n = len(groups)
