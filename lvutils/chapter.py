@@ -1,38 +1,31 @@
-"""The frame of a chapter: parameters, seeds, sizes of a profile, recorded figures.
+"""The frame of a chapter: parameters, seeds, sizes of a profile, recorded values.
 
 A chapter's second code cell calls :func:`begin`; everything else hangs on the :class:`Run` that it returns.
 """
 
 from __future__ import annotations
 
-import json
 import linecache
 import math
 import os
 import random
 import sys
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from lvutils.data import Dataset
-from lvutils.files import write_json
 from lvutils.parameters import PROFILES, ParameterError, check_values, parse_parameters
 from lvutils.plot import use_style
+from lvutils.record import ClaimRecord, RecordError, Results, Value
+from lvutils.scorecard import verdict_lines
+from lvutils.streams import Streams
 
 if TYPE_CHECKING:
-    import torch
-
-RESULTS_SCHEMA = 1
-
-
-class RecordError(RuntimeError):
-    """A recorded figure or verdict left the tolerance of the stored results (raised in the test run only)."""
+    from lvutils.trained import Kept
 
 
 def begin(slug: str, namespace: Mapping[str, object]) -> Run:
@@ -49,18 +42,38 @@ def begin(slug: str, namespace: Mapping[str, object]) -> Run:
     return Run(slug, values)
 
 
-class Run:
-    """One execution of a chapter.
+class Sizes:
+    """The sizes of a run's profile as attributes. They cannot be changed: a run has the sizes that its profile names."""
 
-    Attributes: ``slug``, ``profile``, ``seed``, ``params`` (all parameters by name).
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, object]):
+        object.__setattr__(self, "_values", dict(values))
+
+    def __getattr__(self, name: str):
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(f"no size {name!r}; there are {', '.join(self._values)}") from None
+
+    def __setattr__(self, name: str, value: object):
+        raise AttributeError(f"size {name} cannot be changed: sizes belong to the profile")
+
+
+class Run(Streams):
+    """One execution of a chapter. Its streams of random numbers come from its seed.
+
+    Attributes: ``slug``, ``profile``, ``seed``, ``params`` (all parameters by name), ``values`` (what was recorded so
+    far, by name), ``untested`` (why no claim counts under this run's settings or data; empty where they do).
     """
 
     def __init__(self, slug: str, params: Mapping[str, object]):
+        super().__init__(params["seed"])
         self.slug = slug
         self.params = dict(params)
         self.profile = params["profile"]
-        self.seed = params["seed"]
-        self._figures: dict[str, dict] = {}
+        self.values: dict[str, Value] = {}
+        self.untested = ""
         self._data: dict[str, str] = {}
         self._stored = _stored_results(slug, self.params)
         random.seed(self.seed)
@@ -73,43 +86,30 @@ class Run:
             torch.manual_seed(self.seed)
         use_style()
 
-    # --- sizes and random numbers -------------------------------------------------------------------------------
+    def choose(self, *, own_data: bool = False, keep: Sequence[str] = (), **sizes: object) -> Sizes:
+        """The sizes of this run's profile: ``choose(n=(2, 5, 20), lr=1e-2)``, a triple for quick, book and paper each.
 
-    def choose(self, **profiles: Mapping[str, object]) -> SimpleNamespace:
-        """The sizes of this run's profile: ``choose(quick=dict(n=2), book=dict(n=5), paper=dict(n=20)).n``.
-
-        Raises ValueError unless all three profiles are given with the same names: a profile changes sizes only.
+        A size that is no triple is the same for all; one that is itself a sequence stands in the triple. ``choose(
+        quick=dict(n=2), book=dict(n=5), paper=dict(n=20))`` says the same, profile by profile.
+        own_data: the run is about a reader's own data; then the built-in ones only demonstrate: all sizes but those
+        named in ``keep`` are the quick ones, and the claims are ``untested``.
+        Raises ValueError where the profiles name different sizes.
         """
-        if set(profiles) != set(PROFILES):
-            raise ValueError(f"choose() takes {', '.join(PROFILES)}; got {', '.join(profiles) or 'nothing'}")
-        names = {frozenset(sizes) for sizes in profiles.values()}
-        if len(names) != 1:
-            odd = set.union(*map(set, names)) - set.intersection(*map(set, names))
-            raise ValueError(f"choose(): each profile must set the same names; {', '.join(sorted(odd))} is not in all")
-        return SimpleNamespace(**profiles[self.profile])
-
-    def rng(self, *key: str | int) -> np.random.Generator:
-        """A NumPy generator of its own for each key, ``run.rng("digits", 3)``; different keys are independent."""
-        return np.random.default_rng(self._seed_sequence(key))
-
-    def torch_rng(self, *key: str | int) -> torch.Generator:
-        """A torch generator of its own for each key."""
-        import torch
-
-        return torch.Generator().manual_seed(self._torch_seed(key))
-
-    def seed_torch(self, *key: str | int) -> None:
-        """Seed torch's global generator, from which modules draw their first weights."""
-        import torch
-
-        torch.manual_seed(self._torch_seed(key))
-
-    def _seed_sequence(self, key) -> np.random.SeedSequence:
-        words = [zlib.crc32(k.encode()) if isinstance(k, str) else int(k) for k in key]
-        return np.random.SeedSequence(self.seed, spawn_key=words)
-
-    def _torch_seed(self, key) -> int:
-        return int(self._seed_sequence(key).generate_state(1, np.uint64)[0] >> 1)
+        if set(sizes) == set(PROFILES):
+            if len(names := {frozenset(s) for s in sizes.values()}) != 1:
+                odd = set.union(*map(set, names)) - set.intersection(*map(set, names))
+                raise ValueError(
+                    f"choose(): each profile must set the same names; {', '.join(sorted(odd))} is not in all"
+                )
+            table = {name: tuple(sizes[p][name] for p in PROFILES) for name in sizes[PROFILES[0]]}
+        else:
+            if odd := [n for n, s in sizes.items() if isinstance(s, tuple) and len(s) != len(PROFILES)]:
+                raise ValueError(f"choose(): {odd[0]} needs one size each for {', '.join(PROFILES)}, or one for all")
+            table = {name: s if isinstance(s, tuple) else (s,) * len(PROFILES) for name, s in sizes.items()}
+        if own_data:
+            self.untested = "this run is about your own data; the built-in ones only demonstrate"
+        profiles = {name: PROFILES[0] if own_data and name not in keep else self.profile for name in table}
+        return Sizes({name: values[PROFILES.index(profiles[name])] for name, values in table.items()})
 
     # --- what the run leaves behind -----------------------------------------------------------------------------
 
@@ -120,19 +120,19 @@ class Run:
         print(f"{dataset.name}: {shape}, sha256 {dataset.sha256[:12]}")
 
     def record(self, name: str, value: float, unit: str = "", exact: bool = False) -> float:
-        """Keep a figure for the results file; in the test run, hold it against the stored one.
+        """Keep a value for the results file; in the test run, hold it against the stored one.
 
-        The tolerance comes from the spread over other seeds (``lvutils refresh`` measures it), or is 1e-6 relative
-        where ``exact`` says that the figure is a closed form.
+        Its tolerance is what other arithmetic does to it (``lvutils refresh`` measures it); ``exact`` says that it is a
+        closed form.
 
         Raises ValueError for a name used twice or a value that is not finite, RecordError outside the tolerance.
         """
         value = float(value)
-        if name in self._figures:
-            raise ValueError(f"figure {name!r} is recorded twice")
+        if name in self.values:
+            raise ValueError(f"value {name!r} is recorded twice")
         if not math.isfinite(value):
-            raise ValueError(f"figure {name!r} is {value}, expected a finite number")
-        self._figures[name] = {"value": value, "unit": unit, "exact": exact}
+            raise ValueError(f"value {name!r} is {value}, expected a finite number")
+        self.values[name] = Value(value, unit, exact)
         if self._stored is not None:
             self._hold_against_stored(name, value)
         return value
@@ -145,37 +145,57 @@ class Run:
         target = os.environ.get("LVUTILS_RESULTS")
         return (Path(target).parent if target else Path.cwd()) / name
 
-    def finish(self, claims: list[dict]) -> None:
-        """Called by the scorecard: check the record as a whole and write it where ``LVUTILS_RESULTS`` says."""
+    def trained(
+        self,
+        name: str,
+        make: Callable,
+        *,
+        settings: Mapping[str, object],
+        brief: Mapping[str, object] | None = None,
+        data: Sequence = (),
+    ) -> Kept:
+        """What ``make`` trains, from the store where that holds it for these settings, data and code; else trained now.
+
+        make: a function of the notebook, called as ``make(streams, *data, **settings)``, which gives tensors by name,
+        or these and plain data for their card. It draws from ``streams``, which do not depend on the run's seed.
+        settings: its keyword arguments at the length at which it is stored, under every profile. brief: those to put
+        in their place under ``quick`` where the store has nothing; then all claims of the run are ``untested``.
+        See :mod:`lvutils.trained`.
+        """
+        from lvutils.trained import keep
+
+        kept = keep(self.slug, name, make, settings, brief if self.profile == PROFILES[0] else None, data)
+        if kept.brief:
+            self.untested = f"{name} was trained briefly"
+        return kept
+
+    def finish(self, claims: list[ClaimRecord]) -> list[str]:
+        """Called by the scorecard: check the record as a whole, write it where ``LVUTILS_RESULTS`` says.
+
+        Returns a line a claim with its verdict. In the test run a claim on which the stored runs disagree has the
+        book's line: what this run gives is one more seed's opinion.
+        """
+        from lvutils.trained import loaded
+
+        results = Results(self.slug, self.params, self._data, dict(loaded), self.values, claims)
         if self._stored is not None:
-            missing = sorted(set(self._stored["figures"]) - set(self._figures))
+            missing = sorted(set(self._stored.values) - set(self.values))
             if missing:
-                raise RecordError(f"stored figures not recorded in this run: {', '.join(missing)}; refresh the chapter")
-            if self._data != self._stored["data"]:
-                raise RecordError(f"data {self._data} differ from the stored {self._stored['data']}")
-            verdicts = {c["id"]: c["verdict"] for c in claims}
-            stored = {c["id"]: c["verdict"] for c in self._stored["claims"]}
-            if verdicts != stored:
-                raise RecordError(f"verdicts {verdicts} differ from the stored {stored}")
-        target = os.environ.get("LVUTILS_RESULTS")
-        if target:
-            results = {
-                "schema": RESULTS_SCHEMA,
-                "slug": self.slug,
-                "parameters": self.params,
-                "data": self._data,
-                "figures": self._figures,
-                "claims": claims,
-            }
-            write_json(Path(target), results)
+                raise RecordError(f"stored values not recorded in this run: {', '.join(missing)}; refresh the chapter")
+            out = [d for d in self._stored.differences(results) if not d.startswith("within")]
+            if out:
+                raise RecordError("; ".join(out))
+        if target := os.environ.get("LVUTILS_RESULTS"):
+            results.write(Path(target))
+        return verdict_lines(claims, self._stored)
 
     def _hold_against_stored(self, name: str, value: float) -> None:
-        if name not in self._stored["figures"]:
-            raise RecordError(f"figure {name} is not in {self.slug}.results.json; refresh the chapter")
-        stored = self._stored["figures"][name]
-        if not abs(value - stored["value"]) <= stored["tolerance"]:
+        if name not in self._stored.values:
+            raise RecordError(f"value {name} is not in {self.slug}.results.json; refresh the chapter")
+        stored = self._stored.values[name]
+        if not abs(value - stored.value) <= stored.tolerance:
             raise RecordError(
-                f"figure {name} is {value:.6g}, stored {stored['value']:.6g} with tolerance {stored['tolerance']:.2g}"
+                f"value {name} is {value:.6g}, stored {stored.value:.6g} with tolerance {stored.tolerance:.2g}"
             )
 
 
@@ -192,7 +212,7 @@ def _declaration(history: list[str]) -> str:
     return declared[-1]
 
 
-def _stored_results(slug: str, params: Mapping[str, object]) -> dict | None:
+def _stored_results(slug: str, params: Mapping[str, object]) -> Results | None:
     """The stored results to hold this run against: in the test run only, and only under the stored parameters.
 
     They lie beside the chapter, which is the kernel's working folder under nbval.
@@ -202,5 +222,5 @@ def _stored_results(slug: str, params: Mapping[str, object]) -> dict | None:
     path = Path.cwd() / f"{slug}.results.json"
     if not path.is_file():
         raise RecordError(f"{path.name} is missing beside the chapter; run: lvutils refresh {slug}")
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    return stored if stored["parameters"] == dict(params) else None
+    stored = Results.read(path)
+    return stored if stored.parameters == dict(params) else None

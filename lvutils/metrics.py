@@ -12,7 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.utils.class_weight import compute_sample_weight
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -63,25 +62,54 @@ def mutual_information(sources, codes, *, discrete: bool, n_neighbors: int = 10)
     return table.clip(0)
 
 
-def infomec(sources, codes, *, discrete: bool, n_neighbors: int = 10, explicit: bool = True) -> InfoMEC:
+def infomec(
+    sources, codes, *, discrete: bool, n_neighbors: int = 10, explicit: bool = True, one_hot: int = 0
+) -> InfoMEC:
     """InfoM, InfoE and InfoC of codes given the true sources (Hsu et al., 2023, section 4).
 
     sources: [n, n_sources], integers; codes: [n, n_latents], integers where ``discrete``, real numbers otherwise.
-    Latents that are switched off do not count: constant ones, or continuous ones whose range is below a twentieth of
+    In modularity and compactness latents that are switched off do not count: constant ones, or continuous ones whose range is below a twentieth of
     the largest. A latent that carries information on no source counts as spread evenly; one that is noise still moves
     and still counts, with a modularity made of estimation error. With a single source
-    modularity is 1, with a single active latent compactness is; with none all three are 0. Explicitness is measured by
-    logistic regression without penalty, classes weighted evenly in the fit and in the loss; it takes most of the time,
-    and explicit=False leaves it out (nan). Raises ValueError where shapes or types do not fit.
+    modularity is 1, with a single active latent compactness is; with none both are 0. Explicitness is that of all
+    latents, as in the authors' code (:func:`explicitness`, which explains one_hot); it takes most of the time, and
+    explicit=False leaves it out (nan). Raises ValueError where shapes or types do not fit.
     """
     sources, codes = _paired(sources, codes, discrete)
+    e = explicitness(sources, codes, discrete=discrete, one_hot=one_hot) if explicit else float("nan")
     codes = codes[:, active_latents(codes, discrete=discrete)]
     if codes.shape[1] == 0:
-        return InfoMEC(0.0, 0.0 if explicit else float("nan"), 0.0)
+        return InfoMEC(0.0, e, 0.0)
     shares = mutual_information(sources, codes, discrete=discrete, n_neighbors=n_neighbors)
     shares = shares / _entropies(sources)[:, None]
-    explicitness = _explicitness(sources, codes, discrete) if explicit else float("nan")
-    return InfoMEC(_concentration(shares), explicitness, _concentration(shares.T))
+    return InfoMEC(_concentration(shares), e, _concentration(shares.T))
+
+
+def explicitness(sources, codes, *, discrete: bool, one_hot: int = 0) -> float:
+    r"""InfoE: how well logistic regression without penalty reads the sources off the codes (Hsu et al., 2023, section 4).
+
+    $1-\hat H(s_i|z)/\log K_i$, averaged over sources of $K_i$ values; $\hat H$ is the regression's log loss on the cases that
+    it was fitted to, classes weighted evenly in the fit and not in the loss, as in the authors' code. Discrete codes
+    are one-hot coded, continuous ones standardised, which lets a linear read-out of the latter see monotone dependence only.
+    one_hot: cut each continuous code into so many bins of equal counts and code these instead; then both kinds of code
+    meet the same read-out. Arguments and errors as for :func:`infomec`.
+    """
+    sources, codes = _paired(sources, codes, discrete)
+    if one_hot and not discrete:
+        cuts = np.linspace(0, 1, one_hot + 1)[1:-1]
+        codes = np.column_stack([np.searchsorted(np.quantile(c, cuts), c, side="right") for c in codes.T])
+    # with an intercept the first value of a latent is redundant, and without it the fit takes half the steps
+    scale = OneHotEncoder(sparse_output=False, drop="first") if discrete or one_hot else StandardScaler()
+    inputs = scale.fit_transform(codes)
+    if inputs.shape[1] == 0:
+        return 0.0  # every latent is constant
+    gains = []
+    for source in sources.T:
+        with warnings.catch_warnings():  # a source that can be told apart fully has no finite optimum, only a limit
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = LogisticRegression(C=np.inf, max_iter=500, class_weight="balanced").fit(inputs, source)
+        gains.append(1 - log_loss(source, model.predict_proba(inputs)) / np.log(len(model.classes_)))
+    return float(np.mean(gains))
 
 
 def active_latents(codes, *, discrete: bool) -> np.ndarray:
@@ -195,22 +223,6 @@ def _concentration(shares):
     total = shares.sum(0)
     largest = np.divide(shares.max(0), total, out=np.full(len(total), 1 / len(shares)), where=total > 0)
     return float((largest.mean() - 1 / len(shares)) / (1 - 1 / len(shares)))
-
-
-def _explicitness(sources, codes, discrete):
-    # with an intercept the first value of a latent is redundant, and without it the fit takes half the steps
-    scale = OneHotEncoder(sparse_output=False, drop="first") if discrete else StandardScaler()
-    inputs = scale.fit_transform(codes)
-    gains = []
-    for source in sources.T:
-        weight = compute_sample_weight("balanced", source)
-        with warnings.catch_warnings():  # a source that can be told apart fully has no finite optimum, only a limit
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model = LogisticRegression(C=np.inf, max_iter=500).fit(inputs, source, sample_weight=weight)
-        gains.append(
-            1 - log_loss(source, model.predict_proba(inputs), sample_weight=weight) / np.log(len(model.classes_))
-        )
-    return float(np.mean(gains))
 
 
 def _certainty(table):

@@ -20,24 +20,6 @@ def mlp(widths: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) ->
     return nn.Sequential(*layers[:-1])
 
 
-class Stacked(nn.Module):
-    """An affine map for each of several models that train side by side, with the initial range of nn.Linear.
-
-    generator: of the first weights. ``forward`` maps [models, batch, n_in] to [models, batch, n_out].
-    """
-
-    def __init__(self, n_models: int, n_in: int, n_out: int, generator: torch.Generator):
-        super().__init__()
-        self.weight, self.bias = (
-            nn.Parameter((2 * torch.rand(n_models, rows, n_out, generator=generator) - 1) * n_in**-0.5)
-            for rows in (n_in, 1)
-        )
-
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        """h: [models, batch, n_in]. Returns [models, batch, n_out]."""
-        return torch.baddbmm(self.bias, h, self.weight)
-
-
 def outlines(images: torch.Tensor) -> torch.Tensor:
     """Each drawing as its outline, dark on light: 1 - (max over 3 x 3 neighbours - x).
 

@@ -98,6 +98,23 @@ class Parameter:
             raise ParameterError(f"parameter {self.name} is {value!r}, expected {self.expected}")
         return [self.item(entry) for entry in value]
 
+    def other(self) -> object:
+        """Another allowed value, to see what the parameter moves; None where there is none to choose (a file)."""
+        if self.choices:
+            return next((c for c in self.choices if c != self.default), None)
+        if self.type is bool:
+            return not self.default
+        if self.item is not None:
+            shorter = self.default[:-1]
+            return shorter if len(shorter) >= self.fewest else [min(e * 2, self.item(self.high)) for e in self.default]
+        if self.low is None:
+            return None
+        tried = [self.default * 2, self.default / 2, (self.low + self.high) / 2, self.low, self.high]
+        if self.default == 0:  # usually "the profile's own": something small, but not the smallest
+            tried = [self.low + (self.high - self.low) / 8, *tried]
+        tried = [self.type(t) for t in tried]
+        return next((t for t in tried if t != self.default and self.low <= t <= self.high), None)
+
     def parse(self, text: str) -> object:
         """The value that ``text`` from a command line stands for, checked."""
         if self.type is str:

@@ -26,7 +26,7 @@ BEGIN = """\
 import os, time
 from lvutils import begin
 from lvutils.data import load, load_table
-from lvutils.scorecard import Claim, above, scorecard
+from lvutils.claims import Claim, above, scorecard
 from lvutils.stats import mean_interval
 run = begin("mini", globals())
 """

@@ -18,7 +18,7 @@ from lvutils.chapter import RecordError, Run
 from lvutils.data import Dataset
 from lvutils.files import write_json
 from lvutils.parameters import ParameterError
-from lvutils.scorecard import Claim, above, scorecard
+from lvutils.claims import Claim, above, scorecard
 from lvutils.stats import Interval
 
 CELL = """\

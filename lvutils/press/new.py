@@ -101,7 +101,7 @@ seed: int = 0  # root of all random numbers; 0 to 1000000
         f"""
 from lvutils import begin
 from lvutils.data import load
-from lvutils.scorecard import Claim, scorecard, untested
+from lvutils.claims import Claim, scorecard, untested
 from lvutils.stats import Interval
 
 run = begin("{slug}", globals())

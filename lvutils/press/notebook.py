@@ -1,17 +1,16 @@
-"""Notebooks as files: reading, cleaning, hashing. Plain JSON, so that a bad call is answered before heavy imports."""
+"""Notebooks as files: reading, cleaning, writing. Plain JSON, so that a bad call is answered before heavy imports."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from lvutils.parameters import Parameter, ParameterError, parse_parameters
-from lvutils.paths import DATA, MODELS, ROOT
+from lvutils.paths import ROOT
 from lvutils.press.errors import Misuse
 
 PARAMETERS_TAG = "parameters"
@@ -56,30 +55,6 @@ def parameters_of(notebook: dict, name: str) -> dict[str, Parameter]:
         return parse_parameters(tagged[0]["source"])
     except (ParameterError, SyntaxError) as error:
         raise Misuse(f"{name}: {error}") from None
-
-
-def code_hash(notebook: dict) -> str:
-    """SHA-256 of the code cells' text: what a result depends on, and what prose and outputs do not touch."""
-    digest = hashlib.sha256()
-    for _, cell in code_cells(notebook):
-        digest.update(cell["source"].encode() + b"\0")
-    return digest.hexdigest()
-
-
-def base_hash(notebook: dict) -> str:
-    """SHA-256 of what all runs of a chapter share: its code, the package's library wing, the data and models."""
-    digest = hashlib.sha256(code_hash(notebook).encode())
-    for file in [*sorted((ROOT / "lvutils").glob("*.py")), DATA / "registry.yml", *sorted(MODELS.glob("*.json"))]:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
-
-
-def run_hash(base: str, parameters: dict, files: Iterable[Path] = ()) -> str:
-    """What a run is named by: the hash of :func:`base_hash`, its parameters, and the reader's files that they name."""
-    digest = hashlib.sha256(base.encode() + json.dumps(parameters, sort_keys=True).encode())
-    for file in files:
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:16]
 
 
 def clean(notebook: dict) -> dict:

@@ -15,7 +15,7 @@ from lvutils.press import catalogue
 from lvutils.press.catalogue import Paper
 from lvutils.press.notebook import code_cells, read_notebook, shown
 from lvutils.press.refresh import stored_results
-from lvutils.scorecard import VERDICTS, measured_html, note_html
+from lvutils.claims import VERDICTS, measured_html, note_html
 
 THUMBNAILS = BOOK / "_static" / "thumbnails"
 THUMBNAIL_WIDTH = 480

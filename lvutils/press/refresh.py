@@ -2,180 +2,210 @@
 
 from __future__ import annotations
 
-import json
-import multiprocessing
+import statistics
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lvutils.files import write_json, write_text
-from lvutils.press import run
+from lvutils.files import write_text
+from lvutils.press import execute
 from lvutils.press.errors import RunFailed
 from lvutils.press.notebook import clean, dump, read_notebook, shown
+from lvutils.press.pool import Job, results_path, run_all, stored_results
+from lvutils.record import Moved, Results, pool
+from lvutils.scorecard import scorecard_html, seeds_text, verdict_lines
 
 OTHER_SEEDS = 5  # beside the stored one
-EXACT_TOLERANCE = 1e-6  # relative: a closed form may move in its last digits between CPUs
-LEAST_TOLERANCE = 1e-3  # relative: so may, by more, what was trained or counted, even where no seed changes it
-
-
-def results_path(notebook: Path) -> Path:
-    """Where the stored results of a chapter lie: beside it."""
-    return notebook.with_suffix(".results.json")
-
-
-def stored_results(notebook: Path) -> dict | None:
-    """The stored results of a chapter, or None."""
-    path = results_path(notebook)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+# Other arithmetic on the same machine, for what another processor may do: all of it without vector instructions, and
+# with those that most machines have.
+ARITHMETIC = (
+    {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE", "OPENBLAS_CORETYPE": "Prescott"},
+    {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2", "OPENBLAS_CORETYPE": "Haswell"},
+)
+EXACT_FLOOR, FLOOR = 1e-6, 1e-4  # relative: a closed form may move in its last digits, what was trained by more
+TIMES = 5  # the largest difference that other arithmetic made
+CHAOTIC = 0.2  # a value that other arithmetic moves by more than this share of itself says little
 
 
 def refresh(notebooks: Sequence[Path], workers: int, report: Callable[[str], None]) -> None:
     """Execute chapters under the ``book`` profile and store their outputs and results.
 
-    Each runs under its own seed, whose outputs are stored, and under OTHER_SEEDS more, whose spread gives each
-    figure's tolerance. A chapter's two files are replaced only when all its runs are done.
-    Raises RunFailed, after the rest is done, naming the chapters that failed.
+    Each runs under its own seed, whose outputs are stored; under OTHER_SEEDS more, with which its verdicts are pooled
+    and its intervals checked; again under other ARITHMETIC, which gives each value's tolerance; and under ``quick``
+    with each parameter changed once, which tells what it moves. A chapter's two files are replaced only when all its
+    runs are done. Raises RunFailed, after the rest is done, naming the chapters that failed.
     """
-    plans = {path: _seed_plans(path) for path in notebooks}
     failures = []
-    with tempfile.TemporaryDirectory() as folder:
-        outs = {(path, k): Path(folder) / f"{path.stem}-{k}" for path in plans for k in range(OTHER_SEEDS + 1)}
-        jobs = {key: (plans[key[0]][key[1]], out) for key, out in outs.items()}
-        done: dict[Path, dict[int, dict]] = {path: {} for path in plans}
-        for (path, k), future in run_all(jobs, workers, "refreshing"):
+    with tempfile.TemporaryDirectory(prefix="lv-") as folder:
+        jobs: dict[tuple, Job] = {}
+        for path in notebooks:
+            for kind, job in _jobs(path, Path(folder)).items():
+                jobs[(path, *kind)] = job
+        done: dict[Path, dict[tuple, Results | str]] = {path: {} for path in notebooks}
+        wanted = {path: sum(key[0] == path for key in jobs) for path in notebooks}
+        for (path, *kind), result in run_all(jobs, workers, "refreshing"):
             try:
-                done[path][k] = future.result()
+                done[path][tuple(kind)] = result()
             except RunFailed as error:
-                failures.append(f"seed {plans[path][k].parameters['seed']} of {error}")
-                continue
-            if len(done[path]) == OTHER_SEEDS + 1:
-                report(_store(path, outs[path, 0] / "chapter.ipynb", done[path]))
+                done[path][tuple(kind)] = str(error)
+                if kind[0] != "parameter":
+                    failures.append(f"{kind[0]} {kind[1]} of {error}")
+            if len(done[path]) == wanted[path] and not any(
+                isinstance(r, str) for k, r in done[path].items() if k[0] != "parameter"
+            ):
+                report(_store(path, jobs[path, "seed", 0].out / "chapter.ipynb", done[path]))
     if failures:
         raise RunFailed("\n".join(failures))
 
 
-def reproduce(notebooks: Sequence[Path], workers: int, report: Callable[[str], None]) -> None:
+def reproduce(notebooks: Sequence[Path], workers: int, report: Callable[[str], None], arithmetic: bool = False) -> None:
     """Execute chapters from scratch and say, chapter by chapter, what differs from the stored results.
 
-    Nothing is stored. Raises RunFailed where a chapter fails, a verdict differs or a figure leaves its tolerance.
+    arithmetic: under each other ARITHMETIC, too. Nothing is stored. Raises RunFailed where a chapter fails, a verdict on
+    which the seeds agree differs, or a value leaves its tolerance.
     """
     jobs, bad = {}, []
-    with tempfile.TemporaryDirectory() as folder:
+    variants = [{}, *(ARITHMETIC if arithmetic else ())]
+    with tempfile.TemporaryDirectory(prefix="lv-") as folder:
         for path in notebooks:
-            jobs[path] = (run.plan(path, {}), Path(folder) / path.stem)
-        for path, future in run_all(jobs, workers, "reproducing"):
+            for k, environment in enumerate(variants):
+                job = Job(execute.plan(path, {}), Path(folder) / f"{path.stem}-{k}", {"environment": environment})
+                jobs[path, k] = job
+        for (path, k), result in run_all(jobs, workers, "reproducing"):
+            title = path.stem + (" with " + " ".join(f"{a}={b}" for a, b in variants[k].items()) if k else "")
             try:
-                lines = differences(stored_results(path), future.result())
+                stored = stored_results(path)
+                lines = stored.differences(result()) if stored else ["no stored results; run: lvutils refresh"]
             except RunFailed as error:
                 lines = [f"FAILED {error}"]
             if any(not line.startswith("within") for line in lines):
-                bad.append(path.stem)
-            report(
-                "\n  ".join([f"{path.stem}:", *(lines or ["all verdicts and figures are equal to the stored ones"])])
-            )
+                bad.append(title)
+            report("\n  ".join([f"{title}:", *(lines or ["all verdicts and values are equal to the stored ones"])]))
     if bad:
-        raise RunFailed(f"not reproduced: {', '.join(sorted(bad))}")
+        raise RunFailed(f"differs from the stored results: {', '.join(bad)}")
 
 
-def differences(stored: dict | None, fresh: dict) -> list[str]:
-    """What a fresh run gives other than the stored results, a line each; those within tolerance begin with "within"."""
-    if stored is None:
-        return ["no stored results"]
-    lines = []
-    verdicts = {c["id"]: c["verdict"] for c in fresh["claims"]}
-    for claim in stored["claims"]:
-        new = verdicts.pop(claim["id"], "missing")
-        if new != claim["verdict"]:
-            lines.append(f"verdict {claim['id']}: stored {claim['verdict']}, now {new}")
-    lines += [f"verdict {id_}: not stored, now {new}" for id_, new in verdicts.items()]
-    if stored["data"] != fresh["data"]:
-        lines.append(f"data: stored {stored['data']}, now {fresh['data']}")
-    for name in sorted(stored["figures"].keys() | fresh["figures"].keys()):
-        if name not in fresh["figures"] or name not in stored["figures"]:
-            lines.append(f"figure {name}: only in the {'stored' if name in stored['figures'] else 'fresh'} results")
-            continue
-        old, new = stored["figures"][name], fresh["figures"][name]["value"]
-        if new != old["value"]:
-            where = "within" if abs(new - old["value"]) <= old["tolerance"] else "OUTSIDE"
-            lines.append(f"{where} tolerance {old['tolerance']:.2g}: {name} stored {old['value']:.6g}, now {new:.6g}")
-    return lines
+def tolerance(value: float, repeated: Sequence[float], exact: bool) -> float:
+    """How far a value may lie from the stored one in a run of the same seed.
 
-
-def tolerance(values: Sequence[float], exact: bool, n_figures: int = 1) -> float:
-    """How far a figure may lie from the stored one, values[0].
-
-    The half width of a 95 % prediction interval for the difference of two runs, from the spread over the seeds, that
-    holds for all n_figures of a chapter at once (Bonferroni): $t_{1 - 0.025 / m, n-1}\\, s\\, \\sqrt 2$. Training may
-    end elsewhere on another processor, and of a hundred figures five would else be out by chance. At least a thousandth
-    of the figure's size. For a closed form, a millionth.
+    repeated: what the same seed gave under other arithmetic. A few times the largest difference, with a floor.
     """
-    import numpy as np
-    from scipy import stats
-
-    floor = EXACT_TOLERANCE * max(abs(values[0]), 1.0)
-    if exact:
-        return floor
-    spread = stats.t.ppf(1 - 0.025 / n_figures, len(values) - 1) * np.std(values, ddof=1) * np.sqrt(2)
-    return max(floor, LEAST_TOLERANCE * abs(values[0]), float(spread))
+    floor = EXACT_FLOOR * max(abs(value), 1.0) if exact else FLOOR * abs(value) + 1e-9
+    return max(floor, TIMES * max((abs(r - value) for r in repeated), default=0.0))
 
 
-def _seed_plans(path: Path) -> list[run.Plan]:
-    own = run.plan(path, {})
+def chaotic(results: Results) -> list[str]:
+    """Names of the values that other arithmetic moves by more than a fifth of themselves."""
+    return [n for n, v in results.values.items() if v.tolerance and v.tolerance > TIMES * CHAOTIC * abs(v.value) > 0]
+
+
+def _jobs(path: Path, folder: Path) -> dict[tuple, Job]:
+    own = execute.plan(path, {})
     seed = own.parameters["seed"]
-    return [own, *(run.plan(path, {"seed": seed + k}) for k in range(1, OTHER_SEEDS + 1))]
+    jobs = {("seed", 0): Job(own, folder / f"{path.stem}-seed-0")}
+    for k in range(1, OTHER_SEEDS + 1):
+        jobs["seed", k] = Job(execute.plan(path, {"seed": seed + k}), folder / f"{path.stem}-seed-{k}")
+    for k, environment in enumerate(ARITHMETIC):
+        jobs["arithmetic", k] = Job(own, folder / f"{path.stem}-arithmetic-{k}", {"environment": environment})
+    jobs["parameter", ""] = Job(execute.plan(path, {"profile": "quick"}), folder / f"{path.stem}-quick")
+    for name, other in _others(path).items():
+        plan = execute.plan(path, {"profile": "quick", name: other})
+        jobs["parameter", name] = Job(plan, folder / f"{path.stem}-quick-{name}")
+    return jobs
 
 
-def run_all(jobs: dict, workers: int, what: str, **options) -> Iterable[tuple[object, Future]]:
-    """Run jobs, each in a kernel of its own, ``workers`` at a time; yields (key, finished future) with a progress bar.
+def _others(path: Path) -> dict[str, object]:
+    """Another value for each parameter but profile and seed; for a reader's file the example that the book has."""
+    from lvutils.paths import DATA
+    from lvutils.press.notebook import parameters_of
 
-    jobs: key -> (plan, folder). options: passed on to :func:`lvutils.press.run.execute`. The longest come first, as far
-    as stored results tell, so that no worker is left with a long one at the end.
-    """
-    from tqdm import tqdm
-
-    from lvutils.press.provisioner import use
-
-    use()
-    jobs = dict(sorted(jobs.items(), key=lambda job: -_expected_seconds(job[1][0])))
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = {pool.submit(run.execute, todo, out, quiet=True, **options): key for key, (todo, out) in jobs.items()}
-        try:
-            for future in tqdm(as_completed(futures), total=len(futures), desc=what, unit="run", leave=False):
-                yield futures[future], future
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    found = {}
+    for name, p in parameters_of(read_notebook(path), path.stem).items():
+        example = next((DATA / "examples").glob(f"{path.stem}.*"), None) if p.path else None
+        other = str(example) if example else p.other()
+        if name not in ("profile", "seed") and other is not None:
+            found[name] = other
+    return found
 
 
-def _expected_seconds(todo: run.Plan) -> float:
-    results = stored_results(todo.path)
-    return results["run"]["cpu_seconds"] if results else 0.0
+def _moved(default: object, other: object, base: Results, result: Results | str) -> Moved:
+    if isinstance(other, str) and "/" in other:
+        other = shown(Path(other))
+    if isinstance(result, str):
+        return Moved(default, other, [], 0, failed=result.split("; the notebook")[0])
+    effects = {(id_, name): e for id_, name, e in base.effects()}
+    now = {(id_, name): e for id_, name, e in result.effects()}
+    claims = [
+        c.id
+        for c in base.claims
+        if any(now.get(key) != effects.get(key) for key in effects.keys() | now.keys() if key[0] == c.id)
+        or c.rule_verdict != next((d.rule_verdict for d in result.claims if d.id == c.id), "")
+    ]
+    values = {n: v.value for n, v in base.values.items()}, {n: v.value for n, v in result.values.items()}
+    return Moved(
+        default, other, claims, sum(values[0].get(n) != values[1].get(n) for n in values[0].keys() | values[1].keys())
+    )
 
 
-def _store(path: Path, executed: Path, by_seed: dict[int, dict]) -> str:
+def _store(path: Path, executed: Path, done: dict[tuple, Results | str]) -> str:
     """Write the chapter and its results; a report on them."""
-    results = by_seed[0]
-    runs = [by_seed[k] for k in sorted(by_seed)]
-    n_figures = sum(not figure["exact"] for figure in results["figures"].values())
-    for name, figure in results["figures"].items():
-        values = [r["figures"][name]["value"] for r in runs if name in r["figures"]]
-        figure["tolerance"] = tolerance(values, figure["exact"], n_figures)
-    lines = []
-    for claim in results["claims"]:
-        verdicts = Counter(c["verdict"] for r in runs for c in r["claims"] if c["id"] == claim["id"])
-        claim["over_seeds"] = dict(verdicts.most_common())
-        lines.append(
-            f"  {claim['id']} {claim['verdict']}  ({', '.join(f'{v} {k}' for k, v in verdicts.most_common())})"
-        )
+    runs = [done["seed", k] for k in range(OTHER_SEEDS + 1)]
+    repeated = [done["arithmetic", k] for k in range(len(ARITHMETIC))]
+    results = runs[0]
+    for name, value in results.values.items():
+        over_seeds = [r.values[name].value for r in runs if name in r.values]
+        value.spread = statistics.stdev(over_seeds) if len(over_seeds) > 1 else 0.0
+        others = [r.values[name].value for r in repeated if name in r.values]
+        value.tolerance = tolerance(value.value, others, value.exact)
+    results.book = pool(runs, repeated)
+    others, base = _others(path), done["parameter", ""]
+    if isinstance(base, Results):
+        results.book.parameters = {
+            name: _moved(base.parameters[name], other, base, done["parameter", name]) for name, other in others.items()
+        }
     notebook = clean(read_notebook(executed))
     source = read_notebook(path)
     for cell, original in zip(notebook["cells"], source["cells"], strict=True):
         cell["id"] = original.get("id", cell["id"])
+    _show_pooled(notebook, results)
     write_text(path, dump(notebook))
-    write_json(results_path(path), results)
-    cost = results["run"]
-    n_figures = len(results["figures"])
-    head = f"{shown(path)}: {cost['cpu_seconds']:.0f} s, {cost['memory_mib']} MiB, {n_figures} figures"
-    return "\n".join([head, *lines])
+    results.write(results_path(path))
+    return "\n".join(_report(path, results, base))
+
+
+def _show_pooled(notebook: dict, results: Results) -> None:
+    """Put the book's verdicts where the run printed and showed its own."""
+    own, pooled = verdict_lines(results.claims, None), verdict_lines(results.claims, results)
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if output["output_type"] == "stream":
+                output["text"] = output["text"].replace("\n".join(own) + "\n", "\n".join(pooled) + "\n")
+            elif 'class="lv-scorecard"' in output.get("data", {}).get("text/html", ""):
+                output["data"]["text/html"] = scorecard_html(results.claims, results.book.claims)
+                plain = (f"{c.id} {results.verdict(c)}: {c.claim}" for c in results.claims)
+                output["data"]["text/plain"] = "\n".join(plain)
+
+
+def _report(path: Path, results: Results, base: Results | str) -> list[str]:
+    shares = sorted(v.tolerance / abs(v.value) for v in results.values.values() if v.value)
+    tight = sum(share < 0.01 for share in shares)
+    cost = results.cost
+    lines = [
+        f"{shown(path)}: {cost.cpu_seconds:.0f} s, {cost.memory_mib} MiB, {len(results.values)} values, "
+        f"{tight} of {len(shares)} with a tolerance under 1 %, the largest {shares[-1] if shares else 0:.2g} of its value"
+    ]
+    for claim in results.claims:
+        verdicts = results.book.claims[claim.id]
+        inside = ", ".join(f"{name or 'effect'} {k} of {n}" for name, (k, n) in verdicts.inside.items())
+        control = f"; control {claim.control.verdict}" if claim.control else ""
+        control += f"; positive control {claim.positive.verdict}" if claim.positive else ""
+        lines.append(
+            f"  {claim.id} {verdicts.verdict}  ({seeds_text(claim, verdicts)}{control}; inside: {inside or 'no seed moves it'})"
+        )
+    for name, moved in results.book.parameters.items():
+        lines.append(
+            f"  {name} -> {moved.other}: moves {', '.join(moved.claims) or 'no claim'}, {moved.n_values} values{moved.failed and ': ' + moved.failed}"
+        )
+    if isinstance(base, str):
+        lines.append(f"  quick: {base}")
+    return lines

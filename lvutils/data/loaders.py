@@ -1,7 +1,4 @@
-"""Data sets by name, each with its licence, origin and hash in ``data/registry.yml``; readers' own tables from CSV.
-
-Nothing here downloads, except for data sets whose card says ``network: true`` (the ``paper`` profile's).
-"""
+"""How each data set of the registry is read."""
 
 from __future__ import annotations
 
@@ -14,121 +11,13 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-import yaml
 
+from lvutils.data.dataset import Dataset, registry
 from lvutils.files import write_bytes
 from lvutils.paths import DATA
-
-
-class DataError(RuntimeError):
-    """Data are unknown, missing, damaged or of another form. The message says what was found and what was expected."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"DataError: {self}"]  # IPython shows this in place of a traceback
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A table with labels.
-
-    x: [n, d] float64. y: [n] int64, or None. y_names: what the integers of y stand for.
-    shape: the shape of one case where it is more than a vector, such as (28, 28).
-    """
-
-    name: str
-    x: np.ndarray
-    y: np.ndarray | None
-    sha256: str
-    shape: tuple[int, ...]
-    y_names: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-
-    @property
-    def images(self) -> np.ndarray:
-        """The cases as images, [n, height, width]. Raises DataError where a case is not an image."""
-        if len(self.shape) != 2:
-            raise DataError(f"{self.name}: a case has shape {self.shape}, not that of an image")
-        return self.x.reshape(-1, *self.shape)
-
-    @property
-    def card(self) -> dict:
-        """The registry's entry: title, origin, licence, unit, sha256. Empty for a reader's own data."""
-        card = registry().get(self.name, {})
-        return card if card.get("sha256") == self.sha256 else {}
-
-
-@cache
-def registry() -> dict[str, dict]:
-    """All entries of ``data/registry.yml`` by name."""
-    return yaml.safe_load((DATA / "registry.yml").read_text(encoding="utf-8"))
-
-
-def load(name: str) -> Dataset:
-    """A data set by its name in ``data/registry.yml``, its hash checked.
-
-    Raises DataError for an unknown name, a missing package or file, or a hash that differs.
-    """
-    if name not in _LOADERS:
-        raise DataError(f"unknown data set {name!r}; known: {', '.join(sorted(_LOADERS))}")
-    try:
-        dataset = _LOADERS[name](name)
-    except (ImportError, OSError) as error:
-        raise DataError(f"{name} could not be read from {registry()[name]['origin']}: {error}") from error
-    expected = registry()[name]["sha256"]
-    if dataset.sha256 != expected:
-        raise DataError(f"{name}: SHA-256 of the data is {dataset.sha256}, expected {expected} (data/registry.yml)")
-    return dataset
-
-
-def load_table(path: str | Path, label: str = "label") -> Dataset:
-    """A reader's own table: a CSV file with a header, numeric columns and one column of labels.
-
-    label: name of the column of labels (any values; they become integers in sorted order).
-    Raises DataError naming the file and the column or row that is not as expected.
-    """
-    path = Path(path)
-    try:
-        raw = path.read_bytes()
-        reader = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
-        header, *rows = [(reader.line_num, row) for row in reader if row] or [(1, [])]
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{path.name}: not a readable CSV file ({error})") from error
-    header = [name.strip() for name in header[1]]
-    if label not in header:
-        raise DataError(f"{path.name}: no column {label!r}; found {', '.join(header) or 'an empty file'}")
-    if not rows or len(header) < 2:
-        raise DataError(f"{path.name}: no rows, or no column beside {label!r}")
-    at = header.index(label)
-    numbers, labels = np.empty((len(rows), len(header) - 1)), []
-    for i, (line, row) in enumerate(rows):
-        if len(row) != len(header):
-            raise DataError(f"{path.name}: line {line} has {len(row)} cells, expected {len(header)} as in the header")
-        labels.append(row[at].strip())
-        if not labels[-1]:
-            raise DataError(f"{path.name}: line {line}, column {label!r} is empty, expected a label")
-        for j, text in enumerate(row[:at] + row[at + 1 :]):
-            try:
-                numbers[i, j] = float(text)
-            except ValueError:
-                numbers[i, j] = np.nan
-            if not np.isfinite(numbers[i, j]):
-                column = (header[:at] + header[at + 1 :])[j]
-                raise DataError(f"{path.name}: line {line}, column {column!r} is {text!r}, expected a finite number")
-    names, y = np.unique(labels, return_inverse=True)
-    try:
-        order = np.argsort([float(n) for n in names])  # 9 before 10
-        names, y = names[order], np.argsort(order)[y]
-    except ValueError:
-        pass  # words stay in the order of the alphabet
-    columns = tuple(header[:at] + header[at + 1 :])
-    return Dataset(
-        path.stem, numbers, y, hashlib.sha256(raw).hexdigest(), (numbers.shape[1],), tuple(map(str, names)), columns
-    )
 
 
 def _dataset(name: str, x, y, shape=None, y_names=(), columns=()) -> Dataset:
@@ -199,7 +88,13 @@ def _sklearn(loader: str, shape: tuple[int, ...] | None = None) -> Callable[[str
 
 def _embedded(label: str) -> Callable[[str], Dataset]:
     """A CSV table of this folder's registry, its labels in one column."""
-    return lambda name: load_table(DATA / registry()[name]["embedded"], label)
+
+    def load_it(name: str) -> Dataset:
+        from lvutils.tables import load_table
+
+        return load_table(DATA / registry()[name]["embedded"], label)
+
+    return load_it
 
 
 def _name_pairs(name: str) -> Dataset:
@@ -261,7 +156,7 @@ _VERBAGG = {
     "mode": ["want", "do"],
 }
 
-_LOADERS: dict[str, Callable[[str], Dataset]] = {
+LOADERS: dict[str, Callable[[str], Dataset]] = {
     "banks": _name_pairs,
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import resource
@@ -20,7 +19,9 @@ from pathlib import Path
 from lvutils.files import write_json, write_text
 from lvutils.parameters import ParameterError, check_values, nearest
 from lvutils.press.errors import KernelDied, Misuse, RunFailed
-from lvutils.press.notebook import base_hash, code_cells, code_hash, parameters_of, read_notebook, run_hash, shown
+from lvutils.press.identity import identity, run_name
+from lvutils.press.notebook import code_cells, parameters_of, read_notebook, shown
+from lvutils.record import Cost, RecordError, Results
 
 # One thread a run: several runs share a machine, and threads reorder floating-point sums.
 RUN_ENVIRONMENT = {
@@ -38,14 +39,15 @@ CELL_TIMEOUT = {"quick": 120, "book": 600, "paper": None}  # seconds a cell may 
 class Plan:
     """A run that has been checked and can start.
 
-    ``path`` is the notebook, ``parameters`` are all its values, ``given`` those that differ from what it declares, and
-    ``name`` the hash of all that its results depend on.
+    ``path`` is the notebook, ``parameters`` are all its values, ``given`` those that differ from what it declares,
+    ``identity`` what all runs of the chapter share, and ``name`` the hash of all that the results depend on.
     """
 
     path: Path
     notebook: dict
     parameters: dict
     given: dict
+    identity: dict
     name: str
 
 
@@ -61,7 +63,7 @@ def plan_all(path: Path, points: Sequence[Mapping[str, str | object]]) -> list[P
     """Check several runs of a chapter before any starts, as :func:`plan` does. Raises Misuse for the first bad one."""
     notebook = read_notebook(path)
     declared = parameters_of(notebook, shown(path))
-    base = base_hash(notebook)
+    shared = identity(notebook, path.stem)
     plans = []
     for given in points:
         values, files = {}, []
@@ -76,12 +78,12 @@ def plan_all(path: Path, points: Sequence[Mapping[str, str | object]]) -> list[P
                     value = str(files[-1])  # the kernel's working folder is another one
                 values[name] = value
             parameters = check_values(declared, values)
-            name = run_hash(base, parameters, files)
+            name = run_name(shared, parameters, files)
         except ParameterError as error:
             raise Misuse(f"{path.stem}: {error}") from None
         except OSError as error:
             raise Misuse(f"{path.stem}: {shown(Path(error.filename))}: {error.strerror}") from None
-        plans.append(Plan(path, notebook, parameters, values, name))
+        plans.append(Plan(path, notebook, parameters, values, shared, name))
     return plans
 
 
@@ -92,18 +94,21 @@ def execute(
     timeout: float | None = None,
     bar: bool = False,
     quiet: bool = False,
-    trains_model: bool = False,
-) -> dict:
+    train: bool = False,
+    scored: bool = True,
+    environment: Mapping[str, str] | None = None,
+) -> Results:
     """Run a planned chapter into the folder ``out``; its results.
 
     ``out`` appears only when the run is complete, holding ``chapter.ipynb``, ``parameters.json``, ``environment.json``
-    and ``results.json``. A failed run leaves ``out`` with the suffix ``.failed``, holding the notebook up to the
-    failing cell and ``error.txt`` in place of results.
+    and ``results.json``. A failed run leaves ``out`` with the suffix ``.failed``, holding the notebook up to the failing
+    cell and ``error.txt`` in place of results.
 
     timeout: seconds a cell may take (None: the profile's own). bar: show progress over the cells. quiet: no progress
-    bars inside the notebook. trains_model: the notebook stores a model (into ``out``) in place of a scorecard, and may
-    take its time. Raises Misuse for a folder that cannot be written, RunFailed for a run that fails, KernelDied (a
-    RunFailed) for one whose kernel was lost, which leaves nothing.
+    bars inside the notebook. train: models are trained anew and stored into ``out``, which may take its time. scored:
+    False for a notebook that trains a model in place of judging claims. environment: set for the kernel alone.
+    Raises Misuse for a folder that cannot be written, RunFailed for a run that fails, KernelDied (a RunFailed) for one
+    whose kernel was lost, which leaves nothing.
     """
     out = out.resolve()
     part = out.with_name(f".{out.name}.{os.getpid()}")
@@ -114,27 +119,35 @@ def execute(
         raise Misuse(f"cannot write to {shown(out.parent)}: {error.strerror or error}") from None
     try:
         write_json(part / "parameters.json", todo.parameters)
-        write_json(part / "environment.json", versions())
+        write_json(part / "environment.json", {"date": time.strftime("%Y-%m-%d"), "versions": versions()})
+        variables = {"LVUTILS_RESULTS": str(part / "results.json"), **(environment or {})}
+        if train:
+            variables["LVUTILS_TRAIN"] = str(part)
+        if quiet:
+            variables["LVUTILS_QUIET"] = "1"
         before = _used()
-        limit = timeout or (None if trains_model else CELL_TIMEOUT[todo.parameters["profile"]])
-        message = _papermill(todo, part, limit, bar, quiet)
+        limit = timeout or (None if train else CELL_TIMEOUT[todo.parameters["profile"]])
+        message = _papermill(todo, part, limit, bar, variables)
         after = _used()
-        results_file = part / "results.json"
-        if trains_model and message is None:
-            write_json(results_file, {"parameters": todo.parameters})
-        if message is None and not results_file.is_file():
-            message = "the notebook ran to its end without a scorecard"
-        if message is not None:
+        results = None
+        if message is None and not scored:
+            results = Results(todo.path.stem, todo.parameters, {}, {}, {}, [])
+        elif message is None:
+            try:
+                results = Results.read(part / "results.json")
+            except RecordError as error:
+                message = f"the notebook ran to its end without a scorecard ({error})"
+        if results is None:
             write_text(part / "error.txt", "\n".join([message, *_traceback(part / "chapter.ipynb")]) + "\n")
             shutil.rmtree(failed, ignore_errors=True)
             part.replace(failed)
             raise RunFailed(
                 f"{todo.path.stem}: {message}; the notebook up to there is {shown(failed / 'chapter.ipynb')}"
             )
-        results = json.loads(results_file.read_text(encoding="utf-8"))
-        results["code"] = code_hash(todo.notebook)
-        results["run"] = {"cpu_seconds": round(after[0] - before[0], 1), "memory_mib": after[1] // 1024, **versions()}
-        write_json(results_file, results)
+        results.name, results.identity = todo.name, todo.identity
+        cpu, memory = round(after[0] - before[0], 1), after[1] // 1024
+        results.cost = Cost(cpu, memory, time.strftime("%Y-%m-%d"), versions())
+        results.write(part / "results.json")
         if out.exists():
             shutil.rmtree(out)
         part.replace(out)
@@ -144,19 +157,21 @@ def execute(
         shutil.rmtree(part, ignore_errors=True)
 
 
-def versions() -> dict:
-    """What a run was made with."""
+def versions() -> dict[str, str]:
+    """What a run is made with."""
     python = ".".join(map(str, sys.version_info[:3]))
-    names = ("numpy", "scipy", "scikit-learn", "torch", "lvutils")
-    return {"date": time.strftime("%Y-%m-%d"), "versions": {"python": python, **{n: _version(n) for n in names}}}
+    return {
+        "python": python,
+        **{name: _version(name) for name in ("numpy", "scipy", "scikit-learn", "torch", "lvutils")},
+    }
 
 
-def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: bool) -> str | None:
+def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, variables: Mapping[str, str]) -> str | None:
     """Run with papermill; None, or in one line what went wrong."""
     import logging
     import warnings
 
-    # jsonschema would load a grammar of IRIs, which takes 1.6 s, for a check that no schema of notebooks asks for.
+    # jsonschema would load a grammar of IRIs, which takes 1.6 s, for a check that the schema of notebooks does not ask for.
     sys.modules.setdefault("rfc3987_syntax", None)
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from traitlets.config import Config
@@ -172,11 +187,8 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
     papermill_engines.register("lvutils", WriteOnce)
     logging.getLogger("papermill").setLevel(logging.ERROR)
     chapter = part / "chapter.ipynb"
-    environment = {**RUN_ENVIRONMENT, "LVUTILS_RESULTS": str(part / "results.json"), "LVUTILS_MODELS": str(part)}
-    if quiet:
-        environment["LVUTILS_QUIET"] = "1"
     # Sockets in a folder of the run's own: over TCP, runs that start at once now and then take each other's port.
-    with tempfile.TemporaryDirectory(prefix="lv-") as sockets, _environment(environment):
+    with tempfile.TemporaryDirectory(prefix="lv-") as sockets, _environment({**RUN_ENVIRONMENT, **variables}):
         try:
             papermill.execute_notebook(
                 str(todo.path),
@@ -191,7 +203,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, quiet: 
                 config=Config(
                     KernelManager={"transport": "ipc", "ip": f"{sockets}/k"},
                     AsyncKernelManager={"client_class": "lvutils.press.engine.PromptClient"},
-                    # Jupyter interrupts a kernel before it shuts it down; what is logged of that is nobody's news.
+                    # Jupyter interrupts a kernel before it shuts it down; what the kernel logs of that is nobody's news.
                     NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
                 ),
             )
