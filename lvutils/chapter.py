@@ -43,7 +43,7 @@ def begin(slug: str, namespace: Mapping[str, object]) -> Run:
 
 
 class Sizes:
-    """The sizes of a run's profile as attributes. They cannot be changed: a run has the sizes that its profile names."""
+    """The sizes of a run's profile as attributes. They cannot be changed: they belong to the profile."""
 
     __slots__ = ("_values",)
 

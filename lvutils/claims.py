@@ -111,13 +111,14 @@ class Claim:
     """One claim of the paper and what became of it.
 
     id: ``C1``, ``C2``, ... . claim: one sentence. paper: the paper's own figure, in words where it gives none.
-    source: where in the paper it stands. rule: what decides, in words. measured: an Interval, or up to four by name.
-    verdict: the rule as a function of ``measured``, from :func:`above`, :func:`below`, :func:`all_of`, :func:`untested`;
-    or a ready verdict, as ``untested("...")`` for a claim that nothing here tests.
+    source: where in the paper it stands. rule: what decides, in words; empty for a claim that no run here tests.
+    measured: an Interval, or up to four by name.
+    verdict: the rule as a function of ``measured``, from :func:`above`, :func:`below`, :func:`all_of`,
+    :func:`untested`; or a ready verdict, as ``untested("...")`` for a claim that nothing here tests.
     control: a world or an ablation in which the claim is false. positive: one in which it is true.
     why: a sentence on why it came out as it did, shown when the verdict goes against the paper; ``because`` names the
-    recorded values that carry it, and without any it is shown as a guess. min_profile: the smallest profile at which the
-    claim can be tested; below it the verdict is ``untested``.
+    recorded values that carry it, and without any it is shown as a guess. min_profile: the smallest profile at which
+    the claim can be tested; below it the verdict is ``untested``.
     """
 
     id: str
@@ -126,7 +127,7 @@ class Claim:
     source: str
     rule: str
     measured: Measured = dataclasses.field(default_factory=dict)
-    verdict: Verdict | Callable[[Measured], Verdict] = untested("not tested here")
+    verdict: Verdict | Callable[[Measured], Verdict] = Verdict("untested", "not tested here")
     control: Control | None = None
     positive: Control | None = None
     why: str = ""
@@ -161,7 +162,7 @@ class Claim:
             {name: run.values[name].value for name in because},
             control,
             positive,
-            tested=callable(self.verdict) or given.word != "untested",
+            tested=bool(self.rule),
         )
 
     def _control(self, control: Control | None, rule: Callable, run: Run) -> ControlRecord | None:

@@ -68,9 +68,9 @@ def infomec(
     """InfoM, InfoE and InfoC of codes given the true sources (Hsu et al., 2023, section 4).
 
     sources: [n, n_sources], integers; codes: [n, n_latents], integers where ``discrete``, real numbers otherwise.
-    In modularity and compactness latents that are switched off do not count: constant ones, or continuous ones whose range is below a twentieth of
-    the largest. A latent that carries information on no source counts as spread evenly; one that is noise still moves
-    and still counts, with a modularity made of estimation error. With a single source
+    In modularity and compactness latents that are switched off do not count: constant ones, or continuous ones whose
+    range is below a twentieth of the largest. A latent that carries information on no source counts as spread evenly;
+    one that is noise still moves and still counts, with a modularity made of estimation error. With a single source
     modularity is 1, with a single active latent compactness is; with none both are 0. Explicitness is that of all
     latents, as in the authors' code (:func:`explicitness`, which explains one_hot); it takes most of the time, and
     explicit=False leaves it out (nan). Raises ValueError where shapes or types do not fit.
@@ -86,11 +86,12 @@ def infomec(
 
 
 def explicitness(sources, codes, *, discrete: bool, one_hot: int = 0) -> float:
-    r"""InfoE: how well logistic regression without penalty reads the sources off the codes (Hsu et al., 2023, section 4).
+    r"""InfoE: how well unpenalised logistic regression reads the sources off the codes (Hsu et al., 2023, section 4).
 
-    $1-\hat H(s_i|z)/\log K_i$, averaged over sources of $K_i$ values; $\hat H$ is the regression's log loss on the cases that
-    it was fitted to, classes weighted evenly in the fit and not in the loss, as in the authors' code. Discrete codes
-    are one-hot coded, continuous ones standardised, which lets a linear read-out of the latter see monotone dependence only.
+    $1-\hat H(s_i|z)/\log K_i$, averaged over sources of $K_i$ values; $\hat H$ is the regression's log loss on the
+    cases that it was fitted to, classes weighted evenly in the fit and not in the loss, as in the authors' code.
+    Discrete codes are one-hot coded, continuous ones standardised, which lets a linear read-out of the latter see
+    monotone dependence only.
     one_hot: cut each continuous code into so many bins of equal counts and code these instead; then both kinds of code
     meet the same read-out. Arguments and errors as for :func:`infomec`.
     """

@@ -28,7 +28,7 @@ WIDENED = math.sqrt(2)  # two estimates of one effect differ by this much more t
 
 
 class RecordError(RuntimeError):
-    """A record is not readable, or a value or verdict left the tolerance of the stored results (in the test run only)."""
+    """A record is not readable, or a run is out of step with the stored results (in the test run only)."""
 
     def _render_traceback_(self) -> list[str]:
         return [f"RecordError: {self}"]  # IPython shows this in place of a traceback
@@ -101,8 +101,8 @@ class ControlRecord:
 class ClaimRecord:
     """One claim of the paper in one run. The fields are those of :class:`lvutils.claims.Claim`.
 
-    rule_verdict: what the rule gives, before controls are looked at. tested: False for a claim that no run of this
-    chapter tests.
+    rule_verdict: what the rule gives, before controls are looked at. tested: False for a claim without a rule, which no
+    run of this chapter tests.
     """
 
     id: str
@@ -281,7 +281,8 @@ class Results:
             if now != stored.value:
                 ok = stored.tolerance is not None and abs(now - stored.value) <= stored.tolerance
                 lines.append(
-                    f"{'within' if ok else 'OUTSIDE'} tolerance {stored.tolerance or 0:.2g}: {name} stored {stored.value:.6g}, now {now:.6g}"
+                    f"{'within' if ok else 'OUTSIDE'} tolerance {stored.tolerance or 0:.2g}: {name} "
+                    f"stored {stored.value:.6g}, now {now:.6g}"
                 )
         return lines
 

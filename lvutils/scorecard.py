@@ -27,7 +27,7 @@ def chip_html(verdict: str, text: str = "") -> str:
 
 
 def scorecard_html(records: Sequence[ClaimRecord], pooled: Mapping[str, Verdicts] | None = None) -> str:
-    """The table of claims. pooled: what the runs under several seeds say, by claim; then the verdicts are the book's."""
+    """The table of claims. pooled: what runs under several seeds say, by claim; then the verdicts are the book's."""
     head = "".join(f"<th>{h}</th>" for h in ("Claim", "The paper", "Here, with 95 % interval", "Controls", "Verdict"))
     rows = []
     for r in records:
@@ -64,7 +64,8 @@ def controls_html(record: ClaimRecord) -> str:
         if c is not None:
             numbers = "; ".join(f"{k}: {e}" if k else f"{e}" for k, e in c.measured.items())
             parts.append(
-                f'<div class="lv-control"><span title="{name}" aria-label="{name}">{sign}</span> {html.escape(c.what)}: '
+                f'<div class="lv-control"><span title="{name}" aria-label="{name}">{sign}</span> '
+                f"{html.escape(c.what)}: "
                 f"<b>{html.escape(numbers)}</b>, {html.escape(c.verdict)}</div>"
             )
     return "".join(parts) or "—"
@@ -88,7 +89,7 @@ def seeds_text(record: ClaimRecord, verdicts: Verdicts) -> str:
 
 
 def verdict_lines(claims: Sequence[ClaimRecord], stored: Results | None) -> list[str]:
-    """``C1 holds`` for each claim; where the stored runs were pooled and disagree, the book's verdict and the counts."""
+    """``C1 holds`` for each claim; where the stored runs disagree, the book's verdict and the counts."""
     pooled = stored.book.claims if stored and stored.book else {}
     return [
         f"{c.id} {c.verdict}"

@@ -83,7 +83,8 @@ def bootstrap_interval(
     """A statistic of independent cases with its percentile bootstrap interval.
 
     values: [n, ...], cases along the first axis, at least 20; statistic: maps such an array to a number.
-    Raises ValueError for fewer cases, where the interval would be too short: use a t interval, or :func:`nested_interval`.
+    Raises ValueError for fewer cases, where the interval would be too short: use a t interval or
+    :func:`nested_interval`.
     """
     values = np.asarray(values, dtype=float)
     if len(values) < LEAST_CASES:

@@ -1,7 +1,7 @@
 """The store of trained models, in ``data/models``: what takes longer to train than a chapter may run.
 
-A model, or a bundle of several, is two files: ``NAME.safetensors`` (half precision) and ``NAME.json``, its card: what it
-is, the SHA-256 of the weights, its quality on held-out data. A chapter trains its own models through
+A model, or a bundle of several, is two files: ``NAME.safetensors`` (half precision) and ``NAME.json``, its card: what
+it is, the SHA-256 of the weights, its quality on held-out data. A chapter trains its own models through
 :meth:`lvutils.chapter.Run.trained`; their cards also hold the key of all that the weights depend on, so that changed
 settings, data or training code are never answered with old weights.
 """
@@ -92,7 +92,7 @@ def key_of(make: Callable, settings: Mapping[str, object], data: Sequence) -> st
 
 
 def reached_code(make: Callable) -> Iterator[str]:
-    """The syntax of a function and of all of the same notebook or module that it reaches: functions, classes, constants.
+    """The syntax of a function and of all that it reaches in its notebook or module: functions, classes, constants.
 
     Raises ValueError for a global of another kind, such as the run: what weights depend on must be given as data or
     settings.

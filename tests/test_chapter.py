@@ -15,10 +15,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import lvutils
 from lvutils import begin
 from lvutils.chapter import RecordError, Run
+from lvutils.claims import Claim, above, scorecard
 from lvutils.data import Dataset
 from lvutils.files import write_json
 from lvutils.parameters import ParameterError
-from lvutils.claims import Claim, above, scorecard
 from lvutils.stats import Interval
 
 CELL = """\

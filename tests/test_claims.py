@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lvutils.parameters import PROFILES
 from lvutils.claims import VERDICTS, Claim, Scorecard, Verdict, above, all_of, below, scorecard, untested
+from lvutils.parameters import PROFILES
 from lvutils.stats import Interval
 
 

@@ -48,7 +48,7 @@ def list_(all_: bool, models: bool, slug: str | None):
     if slug:
         _show_parameters(catalogue.find_written(slug))
         return
-    from lvutils.press.refresh import stored_results
+    from lvutils.press.pool import stored_results
 
     for part in catalogue.parts():
         papers = [p for p in catalogue.papers() if p.part == part.id and (all_ or p.notebook.is_file())]
@@ -56,7 +56,7 @@ def list_(all_: bool, models: bool, slug: str | None):
             click.echo(f"\n{part.title}")
         for paper in papers:
             results = stored_results(paper.notebook)
-            verdicts = " ".join(f"{c['id']}:{c['verdict']}" for c in results["claims"]) if results else ""
+            verdicts = " ".join(f"{c.id}:{results.verdict(c)}" for c in results.claims) if results else ""
             state = "" if paper.notebook.is_file() else "(planned) "
             click.echo(f"  {paper.slug:<32} {state}{paper.short}  {verdicts}".rstrip())
 
@@ -71,28 +71,39 @@ def list_(all_: bool, models: bool, slug: str | None):
 @click.option("--force", is_flag=True, help="Run again where the run is there already.")
 def run(chapter, pairs, profile, seed, out, timeout, force):
     """Run a chapter with other parameters, into a folder of its own. SLUG may be the path of a notebook."""
-    from lvutils.press import run as runner
-    from lvutils.press.notebook import code_hash, shown
+    from lvutils.press import execute
+    from lvutils.press.notebook import shown
+    from lvutils.press.pool import reach
+    from lvutils.press.training import retraining
+    from lvutils.record import RecordError, Results
 
     path = _notebook(chapter)
     given = _pairs(pairs)
     given |= {name: value for name, value in (("profile", profile), ("seed", seed)) if value is not None}
-    plan = runner.plan(path, given)
+    plan = execute.plan(path, given)
     out = out or RUNS / path.stem / plan.name
     if (out / "results.json").is_file() and not force:
-        import json
-
-        results = json.loads((out / "results.json").read_text(encoding="utf-8"))
-        if results["parameters"] != plan.parameters or results["code"] != code_hash(plan.notebook):
-            raise Misuse(f"{shown(out)} holds another run; give another --out, or --force to replace it")
+        try:
+            results = Results.read(out / "results.json")
+        except RecordError as error:
+            raise Misuse(f"{shown(out)}: {error}; give another --out, or --force to replace it") from None
+        if results.name != plan.name:
+            raise Misuse(
+                f"{shown(out)} holds another run (other parameters, code, data or versions); "
+                "give another --out, or --force to replace it"
+            )
         click.echo(f"this run is there already: {shown(out)} (--force repeats it)")
     elif out.exists() and not (out / "results.json").is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise Misuse(f"{shown(out)} exists and is not a finished run; give another --out")
     else:
-        results = runner.execute(plan, out, timeout=timeout, bar=sys.stderr.isatty())
-        click.echo(f"{path.stem}: done in {results['run']['cpu_seconds']:.0f} s, {shown(out)}")
-    for claim in results["claims"]:
-        click.echo(f"  {claim['id']} {claim['verdict']}: {claim['claim']}")
+        for line in retraining(path.stem, plan):
+            click.echo(line)
+        results = execute.execute(plan, out, timeout=timeout, bar=sys.stderr.isatty())
+        click.echo(f"{path.stem}: done in {results.cost.cpu_seconds:.0f} s, {shown(out)}")
+    for claim in results.claims:
+        click.echo(f"  {claim.id} {claim.verdict}: {claim.claim}")
+    if line := reach(path.stem, plan.given):
+        click.echo(line)
 
 
 @main.command()
@@ -152,7 +163,7 @@ def sweep(chapter, pairs, points, seeds, profile, workers, scheduler, runs, time
 @main.command()
 @click.argument("runs")
 @click.option("--by", metavar="PARAMETER", help="Plot against this parameter alone.")
-@click.option("--value", metavar="FIGURE", help="Plot this recorded figure alone.")
+@click.option("--value", metavar="VALUE", help="Plot this recorded value alone.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of table and report; default comparison in RUNS.")
 def compare(runs, by, value, out):
     """Bring the runs of a sweep into one table, and write a report. RUNS is a folder or address, as runs/SLUG."""
@@ -169,7 +180,7 @@ def compare(runs, by, value, out):
 @click.argument("slugs", metavar="[SLUG]...", nargs=-1)
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
 def refresh(slugs, workers):
-    """Execute chapters under their stored parameters and five other seeds; store outputs, results, tolerances."""
+    """Execute chapters under six seeds and other arithmetic; store outputs, pooled verdicts, tolerances."""
     from lvutils.press.refresh import refresh as refresh_
 
     refresh_(_notebooks(slugs), workers, click.echo)
@@ -178,19 +189,20 @@ def refresh(slugs, workers):
 @main.command()
 @click.argument("slugs", metavar="[SLUG]...", nargs=-1)
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
-def reproduce(slugs, workers):
-    """Execute chapters from scratch and report every verdict and figure that differs from the stored one."""
+@click.option("--arithmetic", is_flag=True, help="Also under other arithmetic, as on another processor.")
+def reproduce(slugs, workers, arithmetic):
+    """Execute chapters from scratch and report every verdict and value that differs from the stored one."""
     from lvutils.press.refresh import reproduce as reproduce_
 
-    reproduce_(_notebooks(slugs), workers, click.echo)
+    reproduce_(_notebooks(slugs), workers, click.echo, arithmetic)
 
 
 @main.command()
-@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.argument("names", metavar="[SLUG|MODEL]...", nargs=-1)
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
 def models(names, workers):
-    """Train the models that chapters share, and store them with their cards. Takes long."""
-    from lvutils.press.models import train
+    """Train models anew and store them with their cards: of a chapter (its SLUG), or shared ones. Takes long."""
+    from lvutils.press.training import train
 
     train(names, workers, click.echo)
 

@@ -11,7 +11,8 @@ import pandas as pd
 from lvutils.files import write_bytes, write_text
 from lvutils.parameters import nearest
 from lvutils.press.errors import Misuse, RunFailed
-from lvutils.press.store import Store
+from lvutils.press.pool import reach
+from lvutils.press.runstore import Store
 
 REPORT = Path(__file__).with_name("report.ipynb")
 
@@ -20,34 +21,38 @@ def table(address: str, report: Callable[[str], None] = lambda text: None) -> pd
     """All finished runs of one chapter, one row each.
 
     address: the folder of the chapter's runs, ``runs/SLUG``, a path or an fsspec address. Columns: ``run`` (its name),
-    ``parameter NAME``, ``figure NAME``, ``verdict C1`` ..., ``cpu_seconds``. Runs of
-    another state of the chapter's code or under other package versions are no further seeds: those of the newest state
-    are taken (of a day's, the one with most runs), and ``report`` is told what was left out. Raises Misuse where there
-    are none.
+    ``parameter NAME``, ``value NAME``, ``verdict C1`` ..., ``cpu_seconds``. Runs of
+    another state of chapter, package, data or models, or under other versions, are no further seeds: those of the
+    newest state are taken (of a day's, the one with most runs), and ``report`` is told what was left out, and which
+    claims the swept parameters can touch. Raises Misuse where there are none.
     """
     parent, _, chapter = address.rstrip("/").rpartition("/")
-    results = Store(parent or ".", chapter).results()
+    results, unreadable = Store(parent or ".", chapter).results()
+    for line in unreadable:
+        report(f"left out {line}")
     if not results:
         raise Misuse(f"{address}: no finished runs there; expected the folder of one chapter's runs, as runs/SLUG")
-    states = {name: (r["code"], *sorted(r["run"]["versions"].items())) for name, r in results.items()}
-    dates = {state: max(results[n]["run"]["date"] for n in results if states[n] == state) for state in states.values()}
+    states = {name: (*sorted(r.identity.items()), *sorted(r.cost.versions.items())) for name, r in results.items()}
+    dates = {state: max(results[n].cost.date for n in results if states[n] == state) for state in states.values()}
     kept = max(dates, key=lambda state: (dates[state], list(states.values()).count(state)))
     if len(dates) > 1:
         n_kept = list(states.values()).count(kept)
         report(
-            f"runs of {len(dates)} states of code and package versions; comparing the {n_kept} of the newest "
-            f"({dates[kept]}), leaving out {len(states) - n_kept}"
+            f"runs of {len(dates)} states (code, package, data, models, versions); comparing the {n_kept} of the "
+            f"newest ({dates[kept]}), leaving out {len(states) - n_kept}"
         )
     rows = []
     for name, result in results.items():
         if states[name] != kept:
             continue
         row = {"run": name}
-        row |= {f"parameter {k}": _cell(v) for k, v in result["parameters"].items()}
-        row |= {f"figure {k}": v["value"] for k, v in result["figures"].items()}
-        row |= {f"verdict {c['id']}": c["verdict"] for c in result["claims"]}
-        rows.append(row | {"cpu_seconds": result["run"]["cpu_seconds"]})
+        row |= {f"parameter {k}": _cell(v) for k, v in result.parameters.items()}
+        row |= {f"value {k}": v.value for k, v in result.values.items()}  # noqa: PD011
+        row |= {f"verdict {c.id}": c.verdict for c in result.claims}
+        rows.append(row | {"cpu_seconds": result.cost.cpu_seconds})
     frame = pd.DataFrame(rows)
+    if line := reach(chapter, swept(frame)):
+        report(line)
     return frame.sort_values([c for c in frame if c.startswith("parameter ")], ignore_index=True)
 
 
@@ -65,12 +70,12 @@ def swept(frame: pd.DataFrame) -> list[str]:
 def compare(address: str, out: Path, by: str | None, value: str | None, report: Callable[[str], None]) -> Path:
     """Write ``runs.csv``, ``runs.parquet`` and ``report.html`` into the folder ``out``; the report's path.
 
-    by, value: a parameter and a recorded figure, to plot that one alone. Raises Misuse, RunFailed.
+    by, value: a parameter and a recorded value, to plot that one alone. Raises Misuse, RunFailed.
     """
     frame = table(address, report)
-    figures = [c.removeprefix("figure ") for c in frame if c.startswith("figure ")]
+    values = [c.removeprefix("value ") for c in frame if c.startswith("value ")]
     parameters = [c.removeprefix("parameter ") for c in frame if c.startswith("parameter ")]
-    for name, known, what in ((by, parameters, "parameter"), (value, figures, "figure")):
+    for name, known, what in ((by, parameters, "parameter"), (value, values, "value")):
         if name is not None and name not in known:
             raise Misuse(f"unknown {what} {name}{nearest(name, known)}")
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import shutil
 import sys
 import tempfile
@@ -20,17 +19,10 @@ from lvutils.files import write_json, write_text
 from lvutils.parameters import ParameterError, check_values, nearest
 from lvutils.press.errors import KernelDied, Misuse, RunFailed
 from lvutils.press.identity import identity, run_name
+from lvutils.press.kernels import RUN_ENVIRONMENT, used
 from lvutils.press.notebook import code_cells, parameters_of, read_notebook, shown
 from lvutils.record import Cost, RecordError, Results
 
-# One thread a run: several runs share a machine, and threads reorder floating-point sums.
-RUN_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-}
 _version = cache(metadata.version)
 CELL_TIMEOUT = {"quick": 120, "book": 600, "paper": None}  # seconds a cell may take before it counts as hung
 
@@ -101,8 +93,8 @@ def execute(
     """Run a planned chapter into the folder ``out``; its results.
 
     ``out`` appears only when the run is complete, holding ``chapter.ipynb``, ``parameters.json``, ``environment.json``
-    and ``results.json``. A failed run leaves ``out`` with the suffix ``.failed``, holding the notebook up to the failing
-    cell and ``error.txt`` in place of results.
+    and ``results.json``. A failed run leaves ``out`` with the suffix ``.failed``, holding the notebook up to the
+    failing cell and ``error.txt`` in place of results.
 
     timeout: seconds a cell may take (None: the profile's own). bar: show progress over the cells. quiet: no progress
     bars inside the notebook. train: models are trained anew and stored into ``out``, which may take its time. scored:
@@ -125,10 +117,10 @@ def execute(
             variables["LVUTILS_TRAIN"] = str(part)
         if quiet:
             variables["LVUTILS_QUIET"] = "1"
-        before = _used()
+        before = used()
         limit = timeout or (None if train else CELL_TIMEOUT[todo.parameters["profile"]])
         message = _papermill(todo, part, limit, bar, variables)
-        after = _used()
+        after = used()
         results = None
         if message is None and not scored:
             results = Results(todo.path.stem, todo.parameters, {}, {}, {}, [])
@@ -171,7 +163,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, variabl
     import logging
     import warnings
 
-    # jsonschema would load a grammar of IRIs, which takes 1.6 s, for a check that the schema of notebooks does not ask for.
+    # jsonschema would load a grammar of IRIs, which takes 1.6 s, for a check that no schema of notebooks asks for.
     sys.modules.setdefault("rfc3987_syntax", None)
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from traitlets.config import Config
@@ -203,7 +195,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, variabl
                 config=Config(
                     KernelManager={"transport": "ipc", "ip": f"{sockets}/k"},
                     AsyncKernelManager={"client_class": "lvutils.press.engine.PromptClient"},
-                    # Jupyter interrupts a kernel before it shuts it down; what the kernel logs of that is nobody's news.
+                    # Jupyter interrupts a kernel before it shuts it down; what is logged of that is nobody's news.
                     NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
                 ),
             )
@@ -245,15 +237,3 @@ def _environment(values: Mapping[str, str]):
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _used() -> tuple[float, int]:
-    """Processor seconds of the kernels so far (unlike time by the clock, no matter how busy the machine is), and the
-    peak memory in KiB of the last: of the one that was forked, or else of the largest child.
-    """
-    forked = sys.modules.get("lvutils.press.provisioner")
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = children.ru_utime + children.ru_stime
-    if forked is None or forked.ForkedKernel.cpu_seconds == 0:
-        return seconds, children.ru_maxrss
-    return seconds + forked.ForkedKernel.cpu_seconds, forked.ForkedKernel.memory_kib

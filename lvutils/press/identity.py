@@ -2,8 +2,8 @@
 
 Names of runs, "there already", staleness of stored outputs and which runs may be compared all follow from it: the
 notebook's code, the definitions of ``lvutils`` that it reaches, the data and models that it names, the versions that
-matter. Code counts as syntax, so that a comment, a docstring or a line break changes nothing. (The keys of trained models
-follow the same rule from inside a run: :func:`lvutils.trained.key_of`.)
+matter. Code counts as syntax, so that a comment, a docstring or a line break changes nothing. (The keys of trained
+models follow the same rule from inside a run: :func:`lvutils.trained.key_of`.)
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def identity(notebook: Mapping, slug: str) -> dict[str, str]:
 
 
 def run_name(shared: Mapping[str, str], parameters: Mapping, files: Iterable[Path] = ()) -> str:
-    """What a run is named by: :func:`identity`, its parameters, and the content of the reader's files that they name."""
+    """What a run is named by: :func:`identity`, its parameters, the content of the reader's files among them."""
     parts = [json.dumps(dict(shared), sort_keys=True), json.dumps(dict(parameters), sort_keys=True)]
     parts += [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     return _hash(parts)

@@ -13,9 +13,11 @@ from lvutils.files import write_text
 from lvutils.paths import BOOK, NOTEBOOKS, ROOT
 from lvutils.press import catalogue
 from lvutils.press.catalogue import Paper
+from lvutils.press.lint import exceptions
 from lvutils.press.notebook import code_cells, read_notebook, shown
-from lvutils.press.refresh import stored_results
-from lvutils.claims import VERDICTS, measured_html, note_html
+from lvutils.press.pool import stored_results
+from lvutils.record import VERDICTS, ClaimRecord, Results
+from lvutils.scorecard import chip_html, controls_html, effects_html, note_html, seeds_text
 
 THUMBNAILS = BOOK / "_static" / "thumbnails"
 THUMBNAIL_WIDTH = 480
@@ -99,9 +101,9 @@ def scoreboard() -> str:
     rows, counts = [], Counter()
     for paper in catalogue.written():
         results = stored_results(paper.notebook)
-        for claim in results["claims"] if results else []:
-            counts[claim["verdict"]] += 1
-            rows.append(_claim_row(paper, claim))
+        for claim in results.claims if results else []:
+            counts[results.verdict(claim)] += 1
+            rows.append(_claim_row(paper, results, claim))
     total = sum(counts.values())
     bar = "".join(
         f'<span class="lv-{v.replace(" ", "-")}" style="flex-grow:{counts[v]}" title="{counts[v]} {v}">{counts[v]} {v}</span>'
@@ -117,8 +119,9 @@ def scoreboard() -> str:
     return f"""# Scoreboard
 
 Every claim of every chapter, with the paper's figure, ours and the verdict. {total} claims of {len(catalogue.written())} chapters so far.
-What the words mean, and how a verdict is reached, stands in {{doc}}`how-to-read`. The column *seeds* says how many of the chapter's
-runs, each under another seed, came to the same verdict.
+What the words mean, and how a verdict is reached, stands in {{doc}}`how-to-read`. The verdict is the book's: what at least five of
+six runs under different seeds give. Beside each effect stand the same measure in a world in which the claim is false (−) and, where
+the verdict goes against the paper, in one made so that it is true (+).
 
 ```{{raw}} html
 <div class="lv-bar" role="img" aria-label="Verdicts: {", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])}">{bar}</div>
@@ -130,7 +133,7 @@ runs, each under another seed, came to the same verdict.
 </form>
 <div class="lv-scroll" tabindex="0" role="region" aria-label="All claims">
 <table class="lv-scorecard lv-scoreboard">
-<thead><tr><th>Chapter</th><th>Claim</th><th>The paper</th><th>Here, with 95&nbsp;% interval</th><th>Verdict</th><th>Seeds</th></tr></thead>
+<thead><tr><th>Chapter</th><th>Claim</th><th>The paper</th><th>Here, with 95&nbsp;% interval</th><th>Controls</th><th>Verdict</th></tr></thead>
 <tbody data-filterable>
 {chr(10).join(rows)}
 </tbody></table></div>
@@ -145,33 +148,35 @@ def status() -> str:
         results = stored_results(paper.notebook)
         if not results:
             continue
-        run = results["run"]
-        machines[json.dumps(run["versions"])] += 1
+        cost, open_ = results.cost, exceptions().get(paper.slug, ())
+        machines[json.dumps(cost.versions)] += 1
         rows.append(
-            f"| {{doc}}`{paper.short} <../notebooks/{paper.part}/{paper.slug}>` | {run['date']} | {run['cpu_seconds']:.0f} s "
-            f"| {run['memory_mib']} MiB | {len(results['figures'])} | {len(results['claims'])} |"
+            f"| {{doc}}`{paper.short} <../notebooks/{paper.part}/{paper.slug}>` | {cost.date} | {cost.cpu_seconds:.0f} s "
+            f"| {cost.memory_mib} MiB | {len(results.values)} | {len(results.claims)} "
+            f"| {'not yet refereed: ' + ', '.join(open_) if open_ else 'yes'} |"
         )
     versions = [", ".join(f"{k} {v}" for k, v in json.loads(text).items()) for text in machines]
     return f"""# Status
 
 What each chapter's stored outputs took to make, under the `book` profile: processor time
-of one core, start of the kernel included. The figures recorded
-are held against each fresh run within their tolerances.
+of one core, start of the kernel included. The values recorded
+are held against each fresh run within their tolerances. A chapter counts as refereed when it meets every check of the
+contract; of the others the last column names the checks that it does not meet yet.
 
-| chapter | last refresh | processor time | peak memory | figures | claims |
-| --- | --- | --- | --- | --- | --- |
+| chapter | last refresh | processor time | peak memory | values | claims | refereed |
+| --- | --- | --- | --- | --- | --- | --- |
 {chr(10).join(rows)}
 
 Made with {"; ".join(versions) or "nothing yet"}.
 """
 
 
-def chips(results: dict) -> str:
+def chips(results: Results) -> str:
     """The verdicts of a chapter as a row of chips, each a link to the scorecard."""
     return " ".join(
-        f'<a class="lv-chip lv-{c["verdict"].replace(" ", "-")}" href="#does-the-claim-hold" title="{_(c["claim"])}">'
-        f"{c['id']} {c['verdict']}</a>"
-        for c in results["claims"]
+        f'<a href="#does-the-claim-hold" title="{_(c.claim)}">'
+        f"{chip_html(results.verdict(c), f'{c.id} {results.verdict(c)}')}</a>"
+        for c in results.claims
     )
 
 
@@ -198,17 +203,19 @@ def _card(paper: Paper) -> str:
     )
 
 
-def _claim_row(paper: Paper, claim: dict) -> str:
+def _claim_row(paper: Paper, results: Results, claim: ClaimRecord) -> str:
     href = f"../notebooks/{paper.part}/{paper.slug}.html"
-    seeds = sum(claim["over_seeds"].values())
+    verdict = results.verdict(claim)
+    pooled = results.book.claims.get(claim.id) if results.book else None
+    seeds = f"<br><small>{_(seeds_text(claim, pooled))}</small>" if pooled and claim.tested else ""
     return (
-        f'<tr data-part="{paper.part}" data-verdict="{claim["verdict"]}" data-text="{_((paper.short + " " + claim["claim"]).lower())}">'
+        f'<tr data-part="{paper.part}" data-verdict="{verdict}" data-text="{_((paper.short + " " + claim.claim).lower())}">'
         f'<td><a href="{href}">{_(paper.short)}</a></td>'
-        f"<td><strong>{claim['id']}</strong> {_(claim['claim'])}<br><small>Rule: {_(claim['rule'])}</small></td>"
-        f"<td>{_(claim['paper'])} <em>({_(claim['source'])})</em></td><td>{measured_html(claim)}</td>"
-        f'<td><a class="lv-chip lv-{claim["verdict"].replace(" ", "-")}" href="{href}#does-the-claim-hold">{claim["verdict"]}</a>'
-        f"{note_html(claim)}</td>"
-        f"<td>{claim['over_seeds'].get(claim['verdict'], 0)} of {seeds}</td></tr>"
+        f"<td><strong>{claim.id}</strong> {_(claim.claim)}<br><small>Rule: {_(claim.rule)}</small></td>"
+        f"<td>{_(claim.paper)} <em>({_(claim.source)})</em></td><td>{effects_html(claim.measured)}</td>"
+        f"<td>{controls_html(claim)}</td>"
+        f'<td><a href="{href}#does-the-claim-hold">{chip_html(verdict)}</a>{seeds}'
+        f"{note_html(claim, pooled)}</td></tr>"
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvutils.press import execute
+from lvutils.press import catalogue, execute
 from lvutils.press.errors import KernelDied
 from lvutils.record import RecordError, Results
 
@@ -37,6 +37,19 @@ def stored_results(notebook: Path) -> Results | None:
         return Results.read(path) if path.is_file() else None
     except RecordError:
         return None
+
+
+def reach(chapter: str, changed: Iterable[str]) -> str:
+    """Which claims of a chapter the changed parameters can touch, in one line; empty where it is not known."""
+    path = next((p.notebook for p in catalogue.written() if p.slug == chapter), None)
+    stored = stored_results(path) if path else None
+    changed = sorted(set(changed) - {"seed", "profile"})
+    if not stored or not stored.book or not changed or not set(changed) <= set(stored.book.parameters):
+        return ""
+    out = stored.untouched(changed)
+    can = [c.id for c in stored.claims if c.tested and c.id not in out]
+    text = f"{', '.join(changed)} can touch {', '.join(can) or 'no claim'}"
+    return f"{text}; not put to the test again: {', '.join(out)}" if out else text
 
 
 def run_all(jobs: Mapping[object, Job], workers: int, what: str) -> Iterator[tuple[object, Callable[[], Results]]]:

@@ -20,12 +20,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
-from lvutils.press.run import RUN_ENVIRONMENT
+from lvutils.press.kernels import RUN_ENVIRONMENT, forked
 from lvutils.press.zygote import HEADER
 
 # Read when an interpreter starts or a library is imported: a warm process serves only kernels that agree in these.
@@ -112,8 +112,6 @@ class ForkedKernel:
     """A forked kernel as :class:`subprocess.Popen` would show it."""
 
     stdin = stdout = stderr = None
-    cpu_seconds: ClassVar[float] = 0.0  # of all kernels that ended so far
-    memory_kib: ClassVar[int] = 0  # of the last one
 
     def __init__(self, own: socket.socket):
         self.own, self.returncode, self._rest = own, None, b""
@@ -131,8 +129,8 @@ class ForkedKernel:
                 self._read()
                 # without a status the warm process died, and took the kernel along
                 self.returncode = self._answer.get("status", -signal.SIGKILL)
-                ForkedKernel.cpu_seconds += self._answer.get("cpu_seconds", 0.0)
-                ForkedKernel.memory_kib = self._answer.get("memory_kib", 0)
+                forked.cpu_seconds += self._answer.get("cpu_seconds", 0.0)
+                forked.memory_kib = self._answer.get("memory_kib", 0)
                 self.own.close()
         return self.returncode
 

@@ -8,20 +8,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lvutils.files import write_text
+from lvutils.paths import DATA
 from lvutils.press import execute
 from lvutils.press.errors import RunFailed
-from lvutils.press.notebook import clean, dump, read_notebook, shown
+from lvutils.press.kernels import ARITHMETIC
+from lvutils.press.notebook import clean, dump, parameters_of, read_notebook, shown
 from lvutils.press.pool import Job, results_path, run_all, stored_results
 from lvutils.record import Moved, Results, pool
 from lvutils.scorecard import scorecard_html, seeds_text, verdict_lines
 
 OTHER_SEEDS = 5  # beside the stored one
-# Other arithmetic on the same machine, for what another processor may do: all of it without vector instructions, and
-# with those that most machines have.
-ARITHMETIC = (
-    {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE", "OPENBLAS_CORETYPE": "Prescott"},
-    {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2", "OPENBLAS_CORETYPE": "Haswell"},
-)
 EXACT_FLOOR, FLOOR = 1e-6, 1e-4  # relative: a closed form may move in its last digits, what was trained by more
 TIMES = 5  # the largest difference that other arithmetic made
 CHAOTIC = 0.2  # a value that other arithmetic moves by more than this share of itself says little
@@ -61,8 +57,8 @@ def refresh(notebooks: Sequence[Path], workers: int, report: Callable[[str], Non
 def reproduce(notebooks: Sequence[Path], workers: int, report: Callable[[str], None], arithmetic: bool = False) -> None:
     """Execute chapters from scratch and say, chapter by chapter, what differs from the stored results.
 
-    arithmetic: under each other ARITHMETIC, too. Nothing is stored. Raises RunFailed where a chapter fails, a verdict on
-    which the seeds agree differs, or a value leaves its tolerance.
+    arithmetic: under each other ARITHMETIC, too. Nothing is stored. Raises RunFailed where a chapter fails, a verdict
+    on which the seeds agree differs, or a value leaves its tolerance.
     """
     jobs, bad = {}, []
     variants = [{}, *(ARITHMETIC if arithmetic else ())]
@@ -116,9 +112,6 @@ def _jobs(path: Path, folder: Path) -> dict[tuple, Job]:
 
 def _others(path: Path) -> dict[str, object]:
     """Another value for each parameter but profile and seed; for a reader's file the example that the book has."""
-    from lvutils.paths import DATA
-    from lvutils.press.notebook import parameters_of
-
     found = {}
     for name, p in parameters_of(read_notebook(path), path.stem).items():
         example = next((DATA / "examples").glob(f"{path.stem}.*"), None) if p.path else None
@@ -191,8 +184,10 @@ def _report(path: Path, results: Results, base: Results | str) -> list[str]:
     tight = sum(share < 0.01 for share in shares)
     cost = results.cost
     lines = [
-        f"{shown(path)}: {cost.cpu_seconds:.0f} s, {cost.memory_mib} MiB, {len(results.values)} values, "
-        f"{tight} of {len(shares)} with a tolerance under 1 %, the largest {shares[-1] if shares else 0:.2g} of its value"
+        (
+            f"{shown(path)}: {cost.cpu_seconds:.0f} s, {cost.memory_mib} MiB, {len(results.values)} values, {tight} of "
+            f"{len(shares)} with a tolerance under 1 %, the largest {shares[-1] if shares else 0:.2g} of its value"
+        )
     ]
     for claim in results.claims:
         verdicts = results.book.claims[claim.id]
@@ -200,11 +195,13 @@ def _report(path: Path, results: Results, base: Results | str) -> list[str]:
         control = f"; control {claim.control.verdict}" if claim.control else ""
         control += f"; positive control {claim.positive.verdict}" if claim.positive else ""
         lines.append(
-            f"  {claim.id} {verdicts.verdict}  ({seeds_text(claim, verdicts)}{control}; inside: {inside or 'no seed moves it'})"
+            f"  {claim.id} {verdicts.verdict}  ({seeds_text(claim, verdicts)}{control}; "
+            f"inside: {inside or 'no seed moves it'})"
         )
     for name, moved in results.book.parameters.items():
         lines.append(
-            f"  {name} -> {moved.other}: moves {', '.join(moved.claims) or 'no claim'}, {moved.n_values} values{moved.failed and ': ' + moved.failed}"
+            f"  {name} -> {moved.other}: moves {', '.join(moved.claims) or 'no claim'}, {moved.n_values} values"
+            f"{moved.failed and ': ' + moved.failed}"
         )
     if isinstance(base, str):
         lines.append(f"  quick: {base}")

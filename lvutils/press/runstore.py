@@ -7,7 +7,6 @@ when its ``results.json``, written last, is there. A failed run is ``CHAPTER/NAM
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import tempfile
@@ -18,8 +17,9 @@ from pathlib import Path
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from lvutils.press import run
+from lvutils.press import execute
 from lvutils.press.errors import Misuse, RunFailed
+from lvutils.record import RecordError, Results
 
 MARKS = {"": "results.json", ".failed": "error.txt"}  # the file that says that a folder is complete
 
@@ -58,25 +58,34 @@ class Store:
         """A file of a run, or of a failed one, as text."""
         return self.files.cat_file(f"{self.root}/{name}/{file}").decode()
 
-    def results(self) -> dict[str, dict]:
-        """The results of all finished runs by name, in the order of the names."""
-        names = sorted(self.names(""))
+    def results(self, most: int | None = None) -> tuple[dict[str, Results], list[str]]:
+        """The results of the finished runs by name, in the order of the names, and those that are not readable, a line
+        each (runs of an earlier form). most: read so many at the most.
+        """
+        names = sorted(self.names(""))[:most]
         texts = self.files.cat([f"{self.root}/{name}/{MARKS['']}" for name in names]) if names else {}
-        return {path.split("/")[-2]: json.loads(text) for path, text in sorted(texts.items())}
+        found, unreadable = {}, []
+        for path, text in sorted(texts.items()):
+            name = path.split("/")[-2]
+            try:
+                found[name] = Results.parse(text.decode(), name)
+            except RecordError as error:
+                unreadable.append(str(error))
+        return found, unreadable
 
-    def execute(self, todo: run.Plan, timeout: float | None = None) -> None:
+    def execute(self, todo: execute.Plan, timeout: float | None = None) -> None:
         """Execute a run and keep it. Raises RunFailed after a failed one is kept, KernelDied where nothing is."""
         if self.local:
             with self._claim(todo.name):
                 if not self.has(todo.name):  # while we waited, another sweep may have run it
                     for part in Path(self.root).glob(f".{todo.name}.*"):
                         shutil.rmtree(part, ignore_errors=True)  # of a process that was killed: we hold the claim
-                    run.execute(todo, Path(self.root, todo.name), timeout=timeout, quiet=True)
+                    execute.execute(todo, Path(self.root, todo.name), timeout=timeout, quiet=True)
             return
         with tempfile.TemporaryDirectory(prefix="lv-") as folder:
             out = Path(folder, todo.name)
             try:
-                run.execute(todo, out, timeout=timeout, quiet=True)
+                execute.execute(todo, out, timeout=timeout, quiet=True)
             except RunFailed:
                 self._send(out.with_name(f"{out.name}.failed"), ".failed")
                 raise

@@ -8,7 +8,7 @@ import re
 from lvutils.paths import ROOT
 from lvutils.press import catalogue
 from lvutils.press.pages import chips
-from lvutils.press.refresh import results_path, stored_results
+from lvutils.press.pool import results_path, stored_results
 
 
 def setup(app):
@@ -36,11 +36,10 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
     results = stored_results(paper.notebook)
     if results is None:
         return
-    run = results["run"]
     glance = (
         f'\n\n```{{raw}} html\n<p class="lv-glance"><span>Verdicts</span> {chips(results)}</p>\n'
-        f'<p class="lv-glance"><span>Runs in</span> {run["cpu_seconds"]:.0f} s '
-        f"and {run['memory_mib'] / 1024:.1f} GiB on one core · "
+        f'<p class="lv-glance"><span>Runs in</span> {results.cost.cpu_seconds:.0f} s '
+        f"and {results.cost.memory_mib / 1024:.1f} GiB on one core · "
         f"<span>Rerun</span> <code>lvutils run {slug}</code></p>\n```\n"
     )
     notebook = json.loads(source[0])

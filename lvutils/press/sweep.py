@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvutils.press import provisioner, run
+from lvutils.press import execute, provisioner
 from lvutils.press.errors import KernelDied, Misuse, RunFailed
 from lvutils.press.notebook import shown
-from lvutils.press.refresh import stored_results
-from lvutils.press.store import Store
+from lvutils.press.pool import reach, stored_results
+from lvutils.press.runstore import Store
 
 # A kernel that dies may have been killed, or have met a full memory: twice more, then it is left for another day.
 TRIES = 3
 MOST = 100_000
+FEW = 20  # finished runs that are read for an estimate
 # For few, long tasks. Dask by default lines up a second task at each worker, which the other waits for in vain, and
 # looks at itself so often that watching takes a thirteenth of the processors.
 DASK = {
@@ -97,7 +98,7 @@ def sweep(
     """
     if len(points) > MOST:
         raise Misuse(f"{len(points)} runs, expected at most {MOST}")
-    plans = {todo.name: todo for todo in run.plan_all(path, points)}
+    plans = {todo.name: todo for todo in execute.plan_all(path, points)}
     store = Store(runs, path.stem)
     there = plans.keys() & store.names("")
     known = plans.keys() & store.names(".failed") - there
@@ -110,13 +111,15 @@ def sweep(
     report(
         f"{len(plans)} runs, {len(there)} there already, {len(todo)} to do{_estimate(todo, store, workers, scheduler)}"
     )
+    if line := reach(path.stem, {name for plan in plans.values() for name in plan.given}):
+        report(line)
     if todo:
         with _client(workers, scheduler) as client:
             _drive(client, todo, store, outcome, timeout)
     return outcome
 
 
-def _drive(client, todo: Sequence[run.Plan], store: Store, outcome: Outcome, timeout: float | None) -> None:
+def _drive(client, todo: Sequence[execute.Plan], store: Store, outcome: Outcome, timeout: float | None) -> None:
     from distributed import as_completed
     from tqdm import tqdm
 
@@ -152,7 +155,7 @@ def _drive(client, todo: Sequence[run.Plan], store: Store, outcome: Outcome, tim
 def work(path: str, given: dict, name: str, runs: str, timeout: float | None) -> tuple[str, str]:
     """One run, on a worker; "done", "failed" or "lost", and in one line why."""
     provisioner.use()
-    todo = run.plan(Path(path), given)
+    todo = execute.plan(Path(path), given)
     if todo.name != name:
         return "lost", "the worker's project differs from this one (code, data or models)"
     store = Store(runs, todo.path.stem)
@@ -200,15 +203,16 @@ def _client(workers: int, scheduler: str | None):
         yield client
 
 
-def _estimate(todo: Sequence[run.Plan], store: Store, workers: int, scheduler: str | None) -> str:
+def _estimate(todo: Sequence[execute.Plan], store: Store, workers: int, scheduler: str | None) -> str:
     """How long it may take, from earlier runs under the same profile, else from the stored results."""
     if not todo:
         return ""
     profile = todo[0].parameters["profile"]
-    earlier = [r["run"]["cpu_seconds"] for r in store.results().values() if r["parameters"]["profile"] == profile]
+    some, _ = store.results(most=FEW)
+    earlier = [r.cost.cpu_seconds for r in some.values() if r.parameters["profile"] == profile]
     stored = stored_results(todo[0].path)
-    if not earlier and stored and stored["parameters"]["profile"] == profile:
-        earlier = [stored["run"]["cpu_seconds"]]
+    if not earlier and stored and stored.parameters["profile"] == profile:
+        earlier = [stored.cost.cpu_seconds]
     if not earlier:
         return "; no run under this profile yet to tell how long one takes"
     seconds = statistics.median(earlier)

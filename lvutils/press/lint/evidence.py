@@ -1,0 +1,112 @@
+"""The evidence of a chapter: stored results in step with the code, and verdicts that mean something."""
+
+from __future__ import annotations
+
+import re
+
+from lvutils.parameters import PROFILES
+from lvutils.press.identity import STORED, identity
+from lvutils.press.lint.chapter import Chapter, Found, printed, shown_html
+from lvutils.press.pool import results_path
+from lvutils.press.refresh import chaotic
+from lvutils.scorecard import verdict_lines
+
+INSIDE, INSIDE_CHAPTER = 3 / 5, 0.85  # of the other seeds' estimates, within an effect's widened interval
+WORDS = {"code": "its code", "package": "what it uses of lvutils", "inputs": "its data or models"}
+
+
+def claims(c: Chapter) -> Found:
+    """Verdicts are stored, printed as they are stored, shown as a table, and not without a word on why."""
+    cells = c.sections.get("Does the claim hold?", [])
+    if not any('<table class="lv-scorecard"' in shown_html(cell) for _, cell in cells):
+        yield None, "the scorecard's table is not shown; end a folded cell with 'card'"
+    if c.results is None:
+        yield None, f"{results_path(c.path).name} is missing or of an earlier form; run: lvutils refresh {c.slug}"
+        return
+    lines = re.findall(r"^C\d .+$", "".join(printed(cell) for _, cell in cells), re.MULTILINE)
+    if lines != verdict_lines(c.results.claims, c.results):
+        yield None, f"the printed verdicts are not those of the results file; run: lvutils refresh {c.slug}"
+    for claim in c.results.claims:
+        if c.results.verdict(claim) != "holds" and not (claim.why or claim.reason):
+            yield None, f"{claim.id} {c.results.verdict(claim)} without a word on why; set why= in its Claim"
+    if not c.results.values:
+        yield None, "no value is recorded; run.record() the numbers that matter"
+
+
+def in_step(c: Chapter) -> Found:
+    """The stored results are those of this code, these parameters and the book profile."""
+    if c.results is None:
+        return
+    now = identity(c.notebook, c.slug)
+    for part in STORED:
+        if c.results.identity.get(part) != now[part]:
+            yield None, f"{WORDS[part]} changed since the outputs were stored; run: lvutils refresh {c.slug}"
+    defaults = {name: p.default for name, p in c.declared.items()}
+    if defaults and c.results.parameters != defaults:
+        yield None, f"the stored results are of other parameters; run: lvutils refresh {c.slug}"
+    if c.results.parameters.get("profile") != PROFILES[1]:
+        yield None, "the stored outputs must be of the book profile; set it as the default"
+
+
+def controls(c: Chapter) -> Found:
+    """Each tested claim is seen failing where it is false, and, if it does not hold here, holding where it is true."""
+    for claim in c.results.claims if c.results else ():
+        if not claim.tested:
+            continue
+        pooled = c.results.book.claims[claim.id] if c.results.book else None
+        if claim.control is None:
+            yield None, f"{claim.id} has no negative control; set control=Control(...) in its Claim"
+        elif claim.control.verdict == "holds" or (pooled and pooled.control_holds):
+            yield (
+                None,
+                f"{claim.id} holds for its negative control too ({claim.control.what}): the rule does not test it",
+            )
+        if claim.positive is None and c.results.verdict(claim) != "holds":
+            yield (
+                None,
+                (
+                    f"{claim.id} {c.results.verdict(claim)} without a positive control: "
+                    "would the rule hold where the claim is true?"
+                ),
+            )
+
+
+def coverage(c: Chapter) -> Found:
+    """Intervals cover what the seed changes: the other seeds' estimates lie where they say."""
+    pooled = c.results.book.claims if c.results and c.results.book else {}
+    n_in = n_all = 0
+    for id_, verdicts in pooled.items():
+        for name, (inside, n) in verdicts.inside.items():
+            n_in, n_all = n_in + inside, n_all + n
+            if inside < INSIDE * n:
+                yield (
+                    None,
+                    f"{id_} {name or 'effect'}: the interval is too narrow, {inside} of {n} other seeds lie in it",
+                )
+    if n_in < INSIDE_CHAPTER * n_all:
+        yield None, f"intervals too narrow: {n_in} of {n_all} estimates of other seeds lie in them, expected 85 %"
+
+
+def exact(c: Chapter) -> Found:
+    """Intervals without width are of closed forms or whole populations, and say so."""
+    for id_, name, effect in c.results.effects() if c.results else ():
+        if effect.is_exact and not effect.exact:
+            yield None, f"{id_} {name or 'effect'} has no interval; measure one, or Interval.exact(value, why=...)"
+    for id_, verdicts in (c.results.book.claims if c.results and c.results.book else {}).items():
+        for name in verdicts.exact_moves:
+            yield None, f"{id_} {name or 'effect'} is given as exact and changes with the seed; give it an interval"
+
+
+def reach(c: Chapter) -> Found:
+    """Every parameter moves something, and the chapter runs when it is changed."""
+    for name, moved in (c.results.book.parameters if c.results and c.results.book else {}).items():
+        if moved.failed:
+            yield None, f"parameter {name} = {moved.other!r}: {moved.failed}"
+        elif not moved.claims and not moved.n_values:
+            yield None, f"parameter {name} moves no claim and no recorded value; take it away"
+
+
+def steady(c: Chapter) -> Found:
+    """Values are not thrown about by other arithmetic."""
+    for name in chaotic(c.results) if c.results else ():
+        yield None, f"value {name}: other arithmetic moves it by more than a fifth; record a steadier one (a mean)"
