@@ -98,22 +98,23 @@ class Parameter:
             raise ParameterError(f"parameter {self.name} is {value!r}, expected {self.expected}")
         return [self.item(entry) for entry in value]
 
-    def other(self) -> object:
-        """Another allowed value, to see what the parameter moves; None where there is none to choose (a file)."""
+    def others(self) -> list[object]:
+        """Other allowed values, to see what the parameter moves, the nearest first; none for a file's path alone."""
         if self.choices:
-            return next((c for c in self.choices if c != self.default), None)
+            return [c for c in self.choices if c != self.default]
         if self.type is bool:
-            return not self.default
+            return [not self.default]
         if self.item is not None:
-            shorter = self.default[:-1]
-            return shorter if len(shorter) >= self.fewest else [min(e * 2, self.item(self.high)) for e in self.default]
+            doubled = [min(entry * 2, self.item(self.high)) for entry in self.default]
+            tried = [self.default[:-1], doubled]
+            return [t for t in tried if t != self.default and len(t) >= self.fewest]
         if self.low is None:
-            return None
+            return []
         tried = [self.default * 2, self.default / 2, (self.low + self.high) / 2, self.low, self.high]
         if self.default == 0:  # usually "the profile's own": something small, but not the smallest
-            tried = [self.low + (self.high - self.low) / 8, *tried]
+            tried = [self.low + (self.high - self.low) / 8, self.low + (self.high - self.low) / 50, *tried]
         tried = [self.type(t) for t in tried]
-        return next((t for t in tried if t != self.default and self.low <= t <= self.high), None)
+        return list(dict.fromkeys(t for t in tried if t != self.default and self.low <= t <= self.high))
 
     def parse(self, text: str) -> object:
         """The value that ``text`` from a command line stands for, checked."""

@@ -140,8 +140,8 @@ class Verdicts:
 
     @property
     def moves(self) -> bool:
-        """Whether the seed changes any measured effect of the claim."""
-        return bool(self.inside or self.exact_moves)
+        """Whether the seed changes any measured effect of the claim, or its verdict."""
+        return bool(self.inside or self.exact_moves) or len(self.counts) > 1
 
     @property
     def agreed(self) -> bool:

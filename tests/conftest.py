@@ -25,9 +25,10 @@ data: str = "iris"  # table; one of iris, or a path to a CSV file
 BEGIN = """\
 import os, time
 from lvutils import begin
-from lvutils.data import load, load_table
-from lvutils.claims import Claim, above, scorecard
+from lvutils.claims import Claim, Control, above, scorecard
+from lvutils.data import load
 from lvutils.stats import mean_interval
+from lvutils.tables import load_table
 run = begin("mini", globals())
 """
 FINGERPRINT = """\
@@ -44,12 +45,14 @@ time.sleep(pause)
 draws = shift + run.rng("draws").normal(size=n_draws)
 run.record("mean", draws.mean(), unit="1")
 run.record("closed_form", 2 * shift, exact=True)
-effect = mean_interval(draws)
+effect, control = mean_interval(draws), mean_interval(draws - 20)
 """
 SCORECARD = """\
 card = scorecard(run, [
     Claim(f"C{k}", "Draws lie above.", paper="yes", source="Fig. 1", rule="mean above the bound", measured=effect,
-          verdict=above(effect, bound)) for k, bound in ((1, 0.0), (2, -1.0), (3, 9.0))
+          verdict=lambda m, bound=bound: above(m, bound), why="draws are small",
+          control=Control("draws moved down", control), positive=Control("draws moved up", mean_interval(draws + 20)))
+    for k, bound in ((1, 0.0), (2, -1.0), (3, 9.0))
 ])
 """
 

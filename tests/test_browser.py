@@ -10,8 +10,8 @@ import threading
 import numpy as np
 import pytest
 
+from lvutils.frames import Frames
 from lvutils.paths import ROOT
-from lvutils.plot import Frames
 from lvutils.press import catalogue
 
 HTML = ROOT / "_build" / "html"

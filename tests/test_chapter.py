@@ -14,11 +14,12 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import lvutils
 from lvutils import begin
-from lvutils.chapter import RecordError, Run
+from lvutils.chapter import Run
 from lvutils.claims import Claim, above, scorecard
 from lvutils.data import Dataset
 from lvutils.files import write_json
 from lvutils.parameters import ParameterError
+from lvutils.record import RecordError, Results
 from lvutils.stats import Interval
 
 CELL = """\
@@ -62,7 +63,7 @@ def claims(gain=2.0):
     measured = [Interval(gain, gain - 1, gain + 1, 5), Interval.exact(3), {"a": Interval.exact(1.5)}]
     verdicts = [above(measured[0], 0), above(measured[1], 2), above(measured[2]["a"], 1)]
     return [
-        Claim(f"C{k}", "x rises", "it rises", "Fig. 1", "interval above 0", m, v, "noise")
+        Claim(f"C{k}", "x rises", "it rises", "Fig. 1", "interval above 0", m, v, why="noise")
         for k, (m, v) in enumerate(zip(measured, verdicts, strict=True), 1)
     ]
 
@@ -154,6 +155,30 @@ def test_choose_gives_the_sizes_of_the_profile(profile, n):
     assert (sizes.n, sizes.d) == (n, 3 if profile == "paper" else 1)
 
 
+@pytest.mark.parametrize(("profile", "n"), [("quick", 2), ("book", 5), ("paper", 20)])
+def test_choose_takes_a_triple_a_size_and_one_for_all(profile, n):
+    sizes = run_of(profile=profile).choose(n=(2, 5, 20), lr=0.1, betas=([1], [1, 2], [1, 2]))
+    assert (sizes.n, sizes.lr, sizes.betas) == (n, 0.1, [1] if profile == "quick" else [1, 2])
+    with pytest.raises(ValueError, match="n needs one size each for quick, book, paper, or one for all"):
+        run_of().choose(n=(2, 5))
+
+
+def test_sizes_belong_to_the_profile_and_cannot_be_changed():
+    sizes = run_of(profile="book").choose(n=(2, 5, 20))
+    with pytest.raises(AttributeError, match="size n cannot be changed"):
+        sizes.n = 2
+    with pytest.raises(AttributeError, match="no size 'm'; there are n"):
+        _ = sizes.m
+    assert not hasattr(sizes, "__dict__"), "nothing of another profile can be slipped in"
+
+
+def test_a_reader_s_data_turn_the_built_in_ones_into_a_demonstration():
+    run = run_of(profile="book")
+    sizes = run.choose(n=(2, 5, 20), n_resamples=(10, 1000, 1000), own_data=True, keep=["n_resamples"])
+    assert (sizes.n, sizes.n_resamples) == (2, 1000)
+    assert "your own data" in run.untested
+
+
 @pytest.mark.parametrize(
     ("profiles", "message"),
     [
@@ -219,7 +244,7 @@ def test_seed_torch_fixes_the_first_weights_by_key_and_seed():
     assert not torch.equal(weights(0, "init", 1), weights(1, "init", 1))
 
 
-# --- figures ------------------------------------------------------------------------------------------------------
+# --- values ------------------------------------------------------------------------------------------------------
 
 
 def test_record_gives_the_value_back_as_a_float():
@@ -228,16 +253,16 @@ def test_record_gives_the_value_back_as_a_float():
     assert type(value) is float
 
 
-def test_a_figure_is_recorded_once():
+def test_a_value_is_recorded_once():
     run = run_of()
     run.record("kl", 1.0)
-    with pytest.raises(ValueError, match=r"^figure 'kl' is recorded twice$"):
+    with pytest.raises(ValueError, match=r"^value 'kl' is recorded twice$"):
         run.record("kl", 1.0)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -np.inf, torch.tensor(float("nan"))])
-def test_a_figure_is_a_finite_number(value):
-    with pytest.raises(ValueError, match=r"^figure 'kl' is -?(nan|inf), expected a finite number$"):
+def test_a_value_is_a_finite_number(value):
+    with pytest.raises(ValueError, match=r"^value 'kl' is -?(nan|inf), expected a finite number$"):
         run_of().record("kl", value)
 
 
@@ -254,18 +279,12 @@ def test_results_are_written_whole_where_the_press_asks(monkeypatch, tmp_path):
     target.write_text("of an earlier run")
     monkeypatch.setenv("LVUTILS_RESULTS", str(target))
     card = play(run_of(beta=2.0))
-    results = json.loads(target.read_text(encoding="utf-8"))
-    assert results == {
-        "schema": 1,
-        "slug": "toy",
-        "parameters": {"profile": "quick", "seed": 0, "beta": 2.0},
-        "data": {"blobs": DATA.sha256},
-        "figures": {
-            "gain": {"value": 2.0, "unit": "nats", "exact": False},
-            "count": {"value": 3.0, "unit": "nats", "exact": True},
-        },
-        "claims": card.records(),
-    }
+    results = Results.read(target)
+    assert (results.slug, results.parameters) == ("toy", {"profile": "quick", "seed": 0, "beta": 2.0})
+    assert results.data == {"blobs": DATA.sha256}
+    assert (results.values["gain"].value, results.values["gain"].unit) == (2.0, "nats")
+    assert results.values["count"].exact
+    assert results.claims == card.records
     assert list(tmp_path.iterdir()) == [target]
 
 
@@ -277,9 +296,10 @@ def test_nothing_is_written_where_the_press_does_not_ask(monkeypatch, tmp_path):
 
 def test_counts_from_numpy_can_be_written(monkeypatch, tmp_path):
     monkeypatch.setenv("LVUTILS_RESULTS", str(tmp_path / "results.json"))
-    counted = Interval.exact(np.float64(0.5), n=np.ones(4, bool).sum())
-    scorecard(run_of(), [Claim(f"C{k}", "c", "p", "s", "r", counted, above(counted, 0)) for k in (1, 2, 3)])
-    assert json.loads((tmp_path / "results.json").read_text())["claims"][0]["measured"][""] == [0.5, 0.5, 0.5, 4]
+    counted = Interval.exact(np.float64(0.5), n=np.ones(4, bool).sum(), why="all cases")
+    scorecard(run_of(), [Claim(f"C{k}", "c", "p", "s", "r", counted, lambda m: above(m, 0)) for k in (1, 2, 3)])
+    effect = Results.read(tmp_path / "results.json").claims[0].measured[""]
+    assert (effect.mean, effect.n, effect.exact) == (0.5, 4, "all cases")
 
 
 def refuse(*_):
@@ -310,8 +330,9 @@ def stored(monkeypatch, tmp_path):
     play(run_of())
     monkeypatch.delenv("LVUTILS_RESULTS")
     results = json.loads(Path("toy.results.json").read_text())
-    results["figures"]["gain"]["tolerance"] = 0.25
-    results["figures"]["count"]["tolerance"] = 3e-6
+    for value in results["values"].values():
+        value["tolerance"] = 0.25
+    results["values"]["count"]["tolerance"] = 3e-6
 
     def change(edit=lambda results: None):
         edit(results)
@@ -328,21 +349,21 @@ def test_a_run_within_tolerance_passes(stored, gain):
 
 
 @pytest.mark.parametrize("gain", [1.7499, 2.2501, -2.0])
-def test_a_figure_outside_its_tolerance_is_named_with_both_values(stored, gain):
+def test_a_value_outside_its_tolerance_is_named_with_both_values(stored, gain):
     stored()
-    with pytest.raises(RecordError, match=rf"^figure gain is {gain:.6g}, stored 2 with tolerance 0\.25$"):
+    with pytest.raises(RecordError, match=rf"^value gain is {gain:.6g}, stored 2 with tolerance 0\.25$"):
         play(run_of(), gain)
 
 
-def test_a_figure_that_is_not_stored_is_named(stored):
-    stored(lambda results: results["figures"].pop("count"))
-    with pytest.raises(RecordError, match=r"^figure count is not in toy\.results\.json; refresh the chapter$"):
+def test_a_value_that_is_not_stored_is_named(stored):
+    stored(lambda results: results["values"].pop("count"))
+    with pytest.raises(RecordError, match=r"^value count is not in toy\.results\.json; refresh the chapter$"):
         play(run_of())
 
 
-def test_a_stored_figure_that_is_not_recorded_is_named_at_the_end(stored):
+def test_a_stored_value_that_is_not_recorded_is_named_at_the_end(stored):
     stored()
-    with pytest.raises(RecordError, match=r"^stored figures not recorded in this run: count; refresh"):
+    with pytest.raises(RecordError, match=r"^stored values not recorded in this run: count; refresh"):
         play(run_of(), names=("gain",))
 
 
@@ -356,7 +377,7 @@ def test_a_stored_figure_that_is_not_recorded_is_named_at_the_end(stored):
 )
 def test_other_data_are_refused(stored, edit):
     stored(edit)
-    with pytest.raises(RecordError, match=r"^data .* differ from the stored"):
+    with pytest.raises(RecordError, match=r"^data: stored .*, now "):
         play(run_of())
 
 
@@ -370,7 +391,7 @@ def test_other_data_are_refused(stored, edit):
 )
 def test_other_verdicts_are_refused(stored, edit):
     stored(edit)
-    with pytest.raises(RecordError, match=r"^verdicts .* differ from the stored"):
+    with pytest.raises(RecordError, match=r"^verdict C\d: stored "):
         play(run_of())
 
 

@@ -1,13 +1,23 @@
-"""Rules, verdicts and the table of claims."""
+"""Rules, verdicts, controls."""
 
 import itertools
-import json
-from types import SimpleNamespace
-from xml.etree import ElementTree
 
 import pytest
 
-from lvutils.claims import VERDICTS, Claim, Scorecard, Verdict, above, all_of, below, scorecard, untested
+from lvutils.chapter import Run
+from lvutils.claims import (
+    VERDICTS,
+    Claim,
+    Control,
+    Verdict,
+    above,
+    all_of,
+    apart,
+    below,
+    scorecard,
+    untested,
+    within,
+)
 from lvutils.parameters import PROFILES
 from lvutils.stats import Interval
 
@@ -24,15 +34,14 @@ def claim(number=1, **changes):
         "source": "Fig. 1",
         "rule": "interval above 0",
         "measured": interval(1, 2),
-        "verdict": Verdict("holds"),
+        "verdict": lambda effect: above(effect, 0),
     }
     return Claim(**fields | changes)
 
 
 @pytest.fixture
 def run():
-    finished = []
-    return SimpleNamespace(profile="book", finish=finished.append, finished=finished)
+    return Run("toy", {"profile": "book", "seed": 0})
 
 
 # --- rules --------------------------------------------------------------------------------------------------------
@@ -63,9 +72,9 @@ def run():
     ],
 )
 def test_a_rule_decides_by_the_whole_interval_and_its_mirror_alike(low, high, bound, direction, word):
-    assert above(interval(low, high), bound, direction) == Verdict(word)
+    assert above(interval(low, high), bound, direction).word == word
     mirrored = None if direction is None else -direction
-    assert below(interval(-high, -low), -bound, mirrored) == Verdict(word)
+    assert below(interval(-high, -low), -bound, mirrored).word == word
 
 
 def test_above_and_below_never_both_hold():
@@ -98,26 +107,102 @@ def test_a_verdict_is_one_of_five_words(word):
         Verdict(word)
 
 
-# --- profiles -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("low", "high", "near_zero", "apart_from_zero"),
+    [
+        (-0.5, 0.5, "holds", "fails here"),
+        (0.5, 1.5, "inconclusive", "holds"),
+        (-1.5, 0.5, "inconclusive", "inconclusive"),
+        (-3.0, 3.0, "inconclusive", "inconclusive"),
+        (1.5, 2.0, "fails here", "holds"),
+        (-2.0, -1.5, "fails here", "holds"),
+        (0.0, 0.5, "holds", "fails here"),
+    ],
+)
+def test_within_a_radius_and_apart_from_a_value(low, high, near_zero, apart_from_zero):
+    assert within(interval(low, high), 1).word == near_zero
+    assert apart(interval(low, high), 0, negligible=1).word == apart_from_zero
+    shifted = Interval(7, low + 7, high + 7, 5)
+    assert apart(shifted, 7, negligible=1).word == apart_from_zero
+
+
+# --- controls -----------------------------------------------------------------------------------------------------
+
+
+def test_the_verdict_is_the_rule_s_where_the_control_fails(run):
+    record = claim(control=Control("labels shuffled", interval(-1, 1))).record(run)
+    assert (record.verdict, record.rule_verdict, record.control.verdict) == ("holds", "holds", "inconclusive")
+    assert record.control.what == "labels shuffled"
+
+
+def test_a_rule_that_holds_where_the_claim_is_false_tests_nothing(run):
+    record = claim(control=Control("labels shuffled", interval(0.5, 1))).record(run)
+    assert (record.verdict, record.rule_verdict) == ("untested", "holds")
+    assert record.reason.endswith("the rule holds for the negative control too (labels shuffled)")
+
+
+@pytest.mark.parametrize(
+    ("positive", "verdict"), [((1, 2), "fails here"), ((-1, 2), "untested"), ((-2, -1), "untested")]
+)
+def test_a_claim_fails_only_where_the_rule_can_hold(run, positive, verdict):
+    world = Control("an effect of two", interval(*positive), needs="about 400 cases")
+    record = claim(measured=interval(-2, -1), positive=world).record(run)
+    assert (record.verdict, record.rule_verdict) == (verdict, "fails here")
+    if verdict == "untested":
+        assert record.reason == (
+            "no power: the rule does not hold where the claim is true either (an effect of two); "
+            "it would take about 400 cases"
+        )
+
+
+def test_a_claim_that_holds_needs_no_power(run):
+    assert claim(positive=Control("an effect of two", interval(-1, 1))).record(run).verdict == "holds"
+
+
+def test_a_control_measures_what_the_claim_does(run):
+    with pytest.raises(ValueError, match="C1, control 'shuffled': measures b, expected a as the claim does"):
+        claim(
+            measured={"a": interval(1, 2)},
+            verdict=lambda m: above(m["a"], 0),
+            control=Control("shuffled", {"b": interval(1, 2)}),
+        ).record(run)
+
+
+def test_conditions_of_a_rule_stand_beside_the_effects_that_they_are_on(run):
+    record = claim(
+        measured={"a": interval(1, 2), "b": interval(3, 4)},
+        verdict=lambda m: all_of(above(m["a"], 0.5), below(m["a"], 9), above(m["b"], 1)),
+    ).record(run)
+    assert [e.bounds for e in record.measured.values()] == [["> 0.5", "< 9"], ["> 1"]]
+
+
+def test_an_explanation_names_a_recorded_value(run):
+    run.record("gap", 2.0)
+    assert claim(because="gap").record(run).because == {"gap": 2.0}
+    with pytest.raises(ValueError, match="C1: because='gape' is not a recorded value"):
+        claim(because="gape").record(run)
+
+
+# --- profiles and settings ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("least", "profile"), list(itertools.product(PROFILES, PROFILES)))
 def test_a_claim_is_untested_below_its_least_profile(least, profile):
-    verdict = claim(min_profile=least).under(profile)
+    record = claim(min_profile=least).record(Run("toy", {"profile": profile, "seed": 0}))
     if PROFILES.index(profile) < PROFILES.index(least):
-        assert verdict == Verdict("untested", f"needs the {least} profile")
+        assert (record.verdict, record.reason) == ("untested", f"needs the {least} profile")
     else:
-        assert verdict == Verdict("holds")
+        assert record.verdict == "holds"
 
 
-def test_the_least_profile_counts_in_print_and_record_and_table(run, capsys):
-    run.profile = "quick"
-    card = scorecard(run, [claim(1), claim(2, min_profile="book"), claim(3, verdict=Verdict("fails here"))])
-    assert capsys.readouterr().out == "C1 holds\nC2 untested\nC3 fails here\n"
-    assert [r["verdict"] for r in run.finished[0]] == ["holds", "untested", "fails here"]
-    assert run.finished[0][1]["reason"] == "needs the book profile"
-    assert "needs the book profile" in card._repr_html_()
-    assert [line.split(":")[0] for line in repr(card).splitlines()] == ["C1 holds", "C2 untested", "C3 fails here"]
+def test_a_run_that_counts_for_nothing_says_why(run):
+    run.untested = "this run is about your own data"
+    record = claim().record(run)
+    assert (record.verdict, record.reason, record.rule_verdict) == (
+        "untested",
+        "this run is about your own data",
+        "holds",
+    )
 
 
 # --- the card -----------------------------------------------------------------------------------------------------
@@ -127,7 +212,15 @@ def test_the_least_profile_counts_in_print_and_record_and_table(run, capsys):
 def test_a_scorecard_prints_one_stable_line_a_claim_and_hands_the_records_on(run, capsys, n):
     card = scorecard(run, [claim(k + 1, verdict=Verdict(VERDICTS[k])) for k in range(n)])
     assert capsys.readouterr().out == "".join(f"C{k + 1} {VERDICTS[k]}\n" for k in range(n))
-    assert run.finished == [card.records()]
+    assert [r.id for r in card.records] == [f"C{k + 1}" for k in range(n)]
+
+
+def test_claims_without_a_rule_come_after_the_tested_ones(run, capsys):
+    aside = [claim(k, rule="", measured={}, verdict=untested("images are not to be had")) for k in (4, 5, 6, 7)]
+    scorecard(run, [*(claim(k) for k in (1, 2, 3)), *aside])
+    assert capsys.readouterr().out.splitlines()[3:] == [f"C{k} untested" for k in (4, 5, 6, 7)]
+    with pytest.raises(ValueError, match="untested ones after them"):
+        scorecard(run, [claim(1), claim(2), claim(3, rule="", verdict=untested("x")), claim(4)])
 
 
 @pytest.mark.parametrize(
@@ -142,74 +235,23 @@ def test_a_scorecard_prints_one_stable_line_a_claim_and_hands_the_records_on(run
         ([0, 1, 2], "C0, C1, C2"),
     ],
 )
-def test_claims_are_three_to_five_in_order(run, capsys, numbers, got):
-    with pytest.raises(ValueError, match=f"three to five claims, .* got {got}$"):
+def test_tested_claims_are_three_to_five_in_order(run, capsys, numbers, got):
+    with pytest.raises(ValueError, match=f"three to five tested claims, .* got {got}$"):
         scorecard(run, [claim(k) for k in numbers])
     assert capsys.readouterr().out == ""
-    assert run.finished == []
 
 
-def test_records_are_plain_data_with_every_interval():
-    several = {"ours": Interval(0.5, 0.25, 0.75, 8), "theirs": Interval.exact(0.125)}
-    records = Scorecard([claim(1, measured=several, why="small data")], "book").records()
-    assert json.loads(json.dumps(records)) == records
-    assert records[0] == {
-        "id": "C1",
-        "claim": "x rises",
-        "paper": "it rises",
-        "source": "Fig. 1",
-        "rule": "interval above 0",
-        "measured": {"ours": [0.5, 0.25, 0.75, 8], "theirs": [0.125, 0.125, 0.125, 1]},
-        "shown": {"ours": "0.5 [0.25, 0.75]", "theirs": "0.12"},
-        "verdict": "holds",
-        "reason": "",
-        "why": "small data",
+def test_every_effect_of_claims_and_controls_is_a_recorded_value(run):
+    several = {"ours": interval(1, 2), "theirs": Interval.exact(3, why="closed form")}
+    control = Control("shuffled", {"ours": interval(-1, 0), "theirs": Interval.exact(0, why="closed form")})
+    first = claim(measured=several, verdict=lambda m: above(m["ours"], 0), control=control)
+    scorecard(run, [first, claim(2, positive=Control("true", interval(5, 6))), claim(3)])
+    assert {n: (v.value, v.exact) for n, v in run.values.items()} == {
+        "C1: ours": (1.5, False),
+        "C1: theirs": (3.0, True),
+        "C1 control: ours": (-0.5, False),
+        "C1 control: theirs": (0.0, True),
+        "C2": (1.5, False),
+        "C2 positive": (5.5, False),
+        "C3": (1.5, False),
     }
-    assert list(claim().intervals()) == [""]
-
-
-def page_of(card):
-    """The table as a tree; text that became markup would not parse or would show as an element."""
-    return ElementTree.fromstring(card._repr_html_().replace("<br>", "<br/>"))
-
-
-def test_a_claim_that_other_seeds_decide_otherwise_is_inconclusive():
-    record = Scorecard([claim(1, verdict=Verdict("holds"), unsettled="two of six seeds")], "book").records()[0]
-    assert (record["verdict"], record["reason"]) == ("inconclusive", "two of six seeds")
-
-
-def test_the_table_shows_every_field_of_every_claim():
-    measured = {"ours": interval(1, 2), "theirs": interval(3, 4)}
-    fails = Verdict("fails here")
-    claims = [
-        claim(1, measured=measured, verdict=fails, why="w1"),
-        claim(2, verdict=untested("r2"), why="w2"),
-        claim(3, verdict=Verdict("holds"), why="w3"),
-    ]
-    page = page_of(Scorecard(claims, "book"))
-    text = " ".join(page.itertext())
-    for part in ("C1", "C2", "C3", "x rises", "it rises", "Fig. 1", "interval above 0", "ours", "theirs", "w1", "r2"):
-        assert part in text
-    assert "1.5 [1, 2]" in text
-    assert "w2" not in text
-    assert "w3" not in text, "a claim that holds needs no excuse"
-    assert [len(row) for row in page.iter("tr")] == [6] * (1 + 3)
-
-
-@pytest.mark.parametrize("word", VERDICTS)
-def test_each_verdict_has_a_class_of_its_own_for_its_colour(word):
-    page = page_of(Scorecard([claim(verdict=Verdict(word))], "book"))
-    assert [chip.get("class") for chip in page.iter("span")] == [f"lv-chip lv-{word.replace(' ', '-')}"]
-
-
-@pytest.mark.parametrize("field", ["claim", "paper", "source", "rule", "why", "reason", "measured"])
-def test_text_of_a_claim_cannot_become_markup(field):
-    evil = 'p < 0.05 & <script>alert("x")</script>'
-    changes = {"verdict": untested(evil)} if field == "reason" else {field: evil}
-    if field == "measured":
-        changes = {"measured": {evil: interval(1, 2)}}
-    if field == "why":
-        changes |= {"verdict": Verdict("fails here")}
-    page = page_of(Scorecard([claim(**changes)], "book"))
-    assert page.find(".//script") is None
-    assert evil in "".join(page.itertext())

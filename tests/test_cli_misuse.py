@@ -94,7 +94,7 @@ def test_new_does_not_overwrite_a_chapter():
 
 
 def test_a_bad_call_is_answered_before_heavy_imports():
-    code = "import sys; from lvutils.press import cli, run; print(*sys.modules)"
+    code = "import sys; from lvutils.press import cli, execute; print(*sys.modules)"
     loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split())
-    assert "lvutils.press.run" in loaded
+    assert "lvutils.press.execute" in loaded
     assert not loaded & {"torch", "numpy", "papermill", "nbclient", "nbformat", "pandas", "matplotlib", "sklearn"}

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from lvutils import data
-from lvutils.data import DataError, Dataset, load, load_table, registry
+from lvutils.data import DataError, Dataset, load, registry
 from lvutils.paths import DATA
+from lvutils.tables import load_table
 
 FIELDS = {"title", "origin", "licence", "unit", "embedded", "network", "sha256"}
 OFFLINE = sorted(name for name, card in registry().items() if not card["network"])

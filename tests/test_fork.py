@@ -13,7 +13,7 @@ from conftest import gone
 from jupyter_client.manager import AsyncKernelManager, KernelManager
 from jupyter_client.provisioning import KernelProvisionerFactory
 
-from lvutils.press import provisioner, run
+from lvutils.press import execute, kernels, provisioner
 from lvutils.press.provisioner import ForkedKernel
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
@@ -201,15 +201,16 @@ def test_a_kernel_that_dies_before_it_answers_is_reported(asynchronous):
 
 
 def test_a_forked_run_gives_the_records_of_a_plain_one(mini, tmp_path, monkeypatch):
-    todo, used = run.plan(mini, {"profile": "quick"}), ForkedKernel.cpu_seconds
-    forked = run.execute(todo, tmp_path / "forked")
-    assert ForkedKernel.cpu_seconds > used
-    used = ForkedKernel.cpu_seconds
+    todo, used = execute.plan(mini, {"profile": "quick"}), kernels.forked.cpu_seconds
+    forked = execute.execute(todo, tmp_path / "forked")
+    assert kernels.forked.cpu_seconds > used
+    used = kernels.forked.cpu_seconds
     monkeypatch.setattr(KernelProvisionerFactory.instance(), "default_provisioner_name", "local-provisioner")
-    plain = run.execute(todo, tmp_path / "plain")
-    assert ForkedKernel.cpu_seconds == used
+    plain = execute.execute(todo, tmp_path / "plain")
+    assert kernels.forked.cpu_seconds == used
     for results in (forked, plain):
-        assert results.pop("run")["cpu_seconds"] > 0
+        assert results.cost.cpu_seconds > 0
+        results.cost = None
     assert forked == plain
 
 

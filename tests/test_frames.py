@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from lvutils.plot import Frames
+from lvutils.frames import Frames, mosaic
 
 RAMP = np.linspace(0, 1, 6)[:, None, None] * np.ones((6, 8, 10))
 
@@ -47,3 +47,19 @@ def test_colour_frames():
 def test_what_does_not_fit_is_named(images, labels, message):
     with pytest.raises(ValueError, match=message):
         frames(images, labels)
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_a_mosaic_keeps_each_picture_and_draws_white_lines_between(colours):
+    pictures = np.random.default_rng(0).random((2, 3, 4, 5, *colours)) / 2
+    whole = mosaic(pictures)
+    assert whole.shape == (9, 17, *colours)
+    assert (whole[:4, 6:11] == pictures[0, 1]).all()
+    assert (whole[5:, 12:] == pictures[1, 2]).all()
+    assert (whole[4] == 1).all()
+    assert (whole[:, 5] == 1).all()
+    assert (whole < 1).sum() == pictures.size
+    assert np.unique(mosaic(pictures, levels=5)).tolist() == [0, 0.25, 0.5, 1]
+    assert abs(mosaic(pictures, levels=5) - whole).max() <= 0.125
+    with pytest.raises(ValueError, match=r"got \(2, 3\)"):
+        mosaic(np.zeros((2, 3)))

@@ -7,32 +7,32 @@ import pytest
 import torch
 from conftest import lvutils
 
-from lvutils import models
+from lvutils import shared, trained
 from lvutils.data import DataError
 from lvutils.nn import ConvClassifier, UNet
-from lvutils.press import catalogue
-from lvutils.press import models as training
-from lvutils.press.notebook import code_cells, code_hash, read_notebook
+from lvutils.press import catalogue, training
+from lvutils.press.identity import identity
+from lvutils.press.notebook import code_cells, read_notebook
 
 CONFIG = {"channels": 1, "widths": [8, 16], "n_blocks": 1, "n_labels": 3}
 
 
 @pytest.fixture
 def stored(tmp_path, monkeypatch):
-    monkeypatch.setenv("LVUTILS_MODELS", str(tmp_path))
-    monkeypatch.setattr(models, "MODELS", tmp_path)
-    model = models.half_precision(UNet(**CONFIG))
-    models.store_model("tiny", model, "unet", CONFIG, {"title": "A tiny one", "quality": {"loss": 1.0}})
+    monkeypatch.setenv(trained.TRAIN, str(tmp_path))
+    monkeypatch.setattr(trained, "MODELS", tmp_path)
+    model = shared.half_precision(UNet(**CONFIG))
+    shared.store_model("tiny", model, "unet", CONFIG, {"title": "A tiny one", "quality": {"loss": 1.0}})
     return model.eval()
 
 
 def test_a_model_comes_back_as_it_was_stored(stored):
-    loaded = models.load_model("tiny")
+    loaded = shared.load_model("tiny")
     x, t, label = torch.randn(2, 1, 8, 8), torch.tensor([3, 9]), torch.tensor([0, 3])
     assert torch.equal(loaded(x, t, label), stored(x, t, label))
     assert not any(p.requires_grad for p in loaded.parameters())
-    assert models.names() == ["tiny"]
-    assert models.card("tiny")["n_parameters"] == sum(p.numel() for p in stored.parameters())
+    assert trained.names() == ["tiny"]
+    assert trained.card("tiny")["n_parameters"] == sum(p.numel() for p in stored.parameters())
 
 
 def test_damage_and_absence_are_named(stored, tmp_path):
@@ -41,37 +41,37 @@ def test_damage_and_absence_are_named(stored, tmp_path):
     raw[-1] ^= 1
     path.write_bytes(raw)
     with pytest.raises(DataError, match=r"model tiny: SHA-256 of tiny\.safetensors is [0-9a-f]{64}, expected"):
-        models.load_model("tiny")
+        shared.load_model("tiny")
     path.unlink()
     with pytest.raises(DataError, match=r"model tiny: tiny\.safetensors: No such file"):
-        models.load_model("tiny")
+        shared.load_model("tiny")
     with pytest.raises(DataError, match="unknown model 'tinny'; did you mean tiny"):
-        models.load_model("tinny")
+        shared.load_model("tinny")
 
 
 def test_nothing_is_stored_outside_the_command_line(monkeypatch):
-    monkeypatch.delenv("LVUTILS_MODELS", raising=False)
-    assert models.store_model("tiny", UNet(**CONFIG), "unet", CONFIG, {}) is None
+    monkeypatch.delenv(trained.TRAIN, raising=False)
+    assert shared.store_model("tiny", UNet(**CONFIG), "unet", CONFIG, {}) is None
 
 
 def test_a_model_too_large_or_of_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match=r"model big takes .* MB, at most 8"):
-        models.store_model("big", UNet(widths=(256, 512)), "unet", {}, {})
+        shared.store_model("big", UNet(widths=(256, 512)), "unet", {}, {})
     with pytest.raises(ValueError, match="did you mean unet"):
-        models.store_model("x", UNet(), "u-net", {}, {})
+        shared.store_model("x", UNet(), "u-net", {}, {})
 
 
 def test_a_bundle_of_tensors_comes_back_and_is_no_model(tmp_path, monkeypatch):
-    monkeypatch.setenv("LVUTILS_MODELS", str(tmp_path))
-    monkeypatch.setattr(models, "MODELS", tmp_path)
+    monkeypatch.setenv(trained.TRAIN, str(tmp_path))
+    monkeypatch.setattr(trained, "MODELS", tmp_path)
     tensors = {"a.weight": torch.randn(3, 2).half().float().requires_grad_(), "b.weight": torch.ones(4)}
-    models.store_tensors("both", tensors, {"side": 3}, {"title": "Two of them"})
-    found = models.load_tensors("both")
+    trained.store_tensors("both", tensors, {"side": 3}, {"title": "Two of them"})
+    found = trained.load_tensors("both")
     assert found.keys() == tensors.keys()
     assert all(torch.equal(found[name], value) and not found[name].requires_grad for name, value in tensors.items())
-    assert (models.card("both")["n_parameters"], models.card("both")["config"]) == (10, {"side": 3})
+    assert (trained.card("both")["n_parameters"], trained.card("both")["config"]) == (10, {"side": 3})
     with pytest.raises(DataError, match="model both is a bundle of tensors; read it with load_tensors"):
-        models.load_model("both")
+        shared.load_model("both")
 
 
 def definitions(path):
@@ -127,28 +127,32 @@ def test_the_classifier_separates_what_is_separable():
 
 @pytest.mark.parametrize("name", sorted(training.index()))
 def test_each_stored_model_loads_and_is_in_step_with_its_notebook(name):
-    card = models.card(name)
-    models.load_tensors(name) if card["kind"] == "tensors" else models.load_model(name)
+    card = trained.card(name)
+    trained.load_tensors(name) if card["kind"] == "tensors" else shared.load_model(name)
     assert {"title", "data", "licence", "quality", "notebook", "code", "parameters"} <= set(card)
     notebook = read_notebook(training.FOLDER / f"{card['notebook']}.ipynb")
-    assert card["code"] == code_hash(notebook), f"the training code changed; run: lvutils models {name}"
-    assert (models.MODELS / f"{name}.safetensors").stat().st_size <= models.MAX_BYTES
+    assert card["code"] == identity(notebook, card["notebook"])["code"], (
+        f"the training code changed; run: lvutils models {name}"
+    )
+    assert (trained.MODELS / f"{name}.safetensors").stat().st_size <= trained.MAX_BYTES
 
 
-def test_every_file_of_the_store_is_in_the_index():
-    assert set(models.names()) == set(training.index())
-    assert {p.stem for p in models.MODELS.glob("*.safetensors")} == set(training.index())
+def test_every_file_of_the_store_is_in_the_index_or_a_chapter_s_own():
+    own = {card["name"] for paper in catalogue.written() for card in training.cards(paper.slug)}
+    assert set(trained.names()) == set(training.index()) | own
+    assert {p.stem for p in trained.MODELS.glob("*.safetensors")} == set(training.index()) | own
 
 
 @pytest.mark.parametrize("notebook", sorted({entry["notebook"] for entry in training.index().values()}))
 def test_each_training_notebook_runs_in_its_quick_profile(notebook, tmp_path):
     """The code works from end to end, and stores a model that loads."""
-    from lvutils.press.run import execute, plan
+    from lvutils.press.execute import execute, plan
 
     execute(
         plan(training.FOLDER / f"{notebook}.ipynb", {"profile": "quick"}),
         tmp_path / "out",
-        trains_model=True,
+        train=True,
+        scored=False,
         quiet=True,
     )
     weights = list((tmp_path / "out").glob("*.safetensors"))
@@ -162,7 +166,7 @@ def test_the_list_of_models_is_shown_and_an_unknown_one_refused():
     for name in training.index():
         assert name in shown.stdout
     done = lvutils("models", "nonesuch")
-    assert (done.returncode, "unknown model 'nonesuch'" in done.stderr) == (2, True)
+    assert (done.returncode, "unknown model or chapter 'nonesuch'" in done.stderr) == (2, True)
 
 
 def test_a_training_notebook_is_no_chapter():
@@ -178,7 +182,9 @@ def test_models_are_trained_after_those_that_judge_them(monkeypatch, tmp_path):
         return []
 
     monkeypatch.setattr(training, "run_all", recorded)
+    monkeypatch.setattr(training, "cards", lambda slug: [{}] if slug == "caae" else [])
     training.train([], 1, print)
+    assert waves.pop() == {"caae"}, "chapters come last"
     assert [set(training.index()) - w for w in waves[:1]] == [{"digits-diffusion", "outlines-diffusion"}]
     assert waves[1] == {"digits-diffusion", "outlines-diffusion"}
     waves.clear()

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from lvutils.nn import Stacked, mlp, outlines
+from lvutils.ensemble import Stacked
+from lvutils.nn import mlp, outlines
 from lvutils.train import fit, progress
 
 

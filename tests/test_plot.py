@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from lvutils.plot import COLORS, WIDTH, band, mosaic, use_style
+from lvutils.plot import COLORS, WIDTH, band, use_style
 from lvutils.stats import mean_interval
 
 mpl.use("Agg")
@@ -117,19 +117,3 @@ def test_a_band_needs_two_runs(plt, samples):
     ax = plt.subplots()[1]
     with pytest.raises(ValueError, match="at least 2 values"):
         band(ax, [0, 1], samples, label="one run", color="black")
-
-
-@pytest.mark.parametrize("colours", [(), (3,)])
-def test_a_mosaic_keeps_each_picture_and_draws_white_lines_between(colours):
-    pictures = np.random.default_rng(0).random((2, 3, 4, 5, *colours)) / 2
-    whole = mosaic(pictures)
-    assert whole.shape == (9, 17, *colours)
-    assert (whole[:4, 6:11] == pictures[0, 1]).all()
-    assert (whole[5:, 12:] == pictures[1, 2]).all()
-    assert (whole[4] == 1).all()
-    assert (whole[:, 5] == 1).all()
-    assert (whole < 1).sum() == pictures.size
-    assert np.unique(mosaic(pictures, levels=5)).tolist() == [0, 0.25, 0.5, 1]
-    assert abs(mosaic(pictures, levels=5) - whole).max() <= 0.125
-    with pytest.raises(ValueError, match=r"got \(2, 3\)"):
-        mosaic(np.zeros((2, 3)))

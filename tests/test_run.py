@@ -5,7 +5,7 @@ import json
 
 from conftest import lvutils, read_json
 
-from lvutils.press.run import plan
+from lvutils.press.execute import plan
 
 
 def test_a_run_leaves_a_notebook_and_results_and_never_touches_its_source(mini, tmp_path):
@@ -26,10 +26,10 @@ def test_a_run_leaves_a_notebook_and_results_and_never_touches_its_source(mini, 
         "trouble": "none",
         "data": "iris",
     }
-    assert results["figures"]["closed_form"]["value"] == -4.0
+    assert results["values"]["closed_form"]["value"] == -4.0
     assert [c["verdict"] for c in results["claims"]] == ["fails here"] * 3
-    assert len(results["code"]) == 64
-    assert results["run"]["memory_mib"] > 50
+    assert set(results["identity"]) == {"code", "package", "inputs", "versions"}
+    assert results["cost"]["memory_mib"] > 50
     assert read_json(out / "parameters.json") == results["parameters"]
     assert "torch" in read_json(out / "environment.json")["versions"]
     injected = [c for c in read_json(out / "chapter.ipynb")["cells"] if "injected-parameters" in c["metadata"]["tags"]]

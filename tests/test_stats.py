@@ -26,11 +26,11 @@ def test_mean_interval_is_students(rng, n, level):
     values = rng.normal(3, 2, size=n)
     interval = mean_interval(values, level)
     expected = stats.ttest_1samp(values, 0).confidence_interval(level)
-    assert interval == pytest.approx((values.mean(), expected.low, expected.high, n))
+    assert interval[:4] == pytest.approx((values.mean(), expected.low, expected.high, n))
 
 
 def test_mean_interval_of_two_values_by_hand():
-    assert mean_interval([1.0, 3.0]) == pytest.approx((2.0, 2 - 12.7062, 2 + 12.7062, 2), abs=1e-4)
+    assert mean_interval([1.0, 3.0])[:4] == pytest.approx((2.0, 2 - 12.7062, 2 + 12.7062, 2), abs=1e-4)
 
 
 def test_mean_interval_covers_the_mean_as_often_as_it_says(rng):
@@ -39,13 +39,13 @@ def test_mean_interval_covers_the_mean_as_often_as_it_says(rng):
 
 
 def test_equal_values_give_an_interval_without_width():
-    assert mean_interval([0.25] * 4) == (0.25, 0.25, 0.25, 4)
+    assert mean_interval([0.25] * 4)[:4] == (0.25, 0.25, 0.25, 4)
 
 
 def test_paired_interval_is_the_t_test_on_pairs(rng):
     a, b = rng.normal(size=(2, 12))
     expected = stats.ttest_rel(a, b).confidence_interval()
-    assert paired_interval(a, b) == pytest.approx(((a - b).mean(), expected.low, expected.high, 12))
+    assert paired_interval(a, b)[:4] == pytest.approx(((a - b).mean(), expected.low, expected.high, 12))
 
 
 def test_pairing_removes_what_the_pairs_share(rng):
@@ -90,12 +90,12 @@ def test_bootstrap_interval_keeps_the_rows_of_a_table_together(rng):
     x = rng.normal(size=200)
     table = np.column_stack([x, 2 * x])
     interval = bootstrap_interval(table, rng, lambda t: np.corrcoef(t.T)[0, 1], n_resamples=50)
-    assert interval == pytest.approx((1, 1, 1, 200))
+    assert interval[:4] == pytest.approx((1, 1, 1, 200))
 
 
 @pytest.mark.parametrize("statistic", [np.mean, np.median])
 def test_bootstrap_interval_is_the_same_many_at_a_time(rng, statistic):
-    for n in (2, 37, 38, 20_000):
+    for n in (20, 37, 38, 20_000):
         values = rng.normal(size=n)
         one, two = (
             bootstrap_interval(values, np.random.default_rng(0), f, n_resamples=70)
@@ -105,7 +105,7 @@ def test_bootstrap_interval_is_the_same_many_at_a_time(rng, statistic):
 
 
 def test_bootstrap_interval_repeats_with_its_generator():
-    values = np.arange(10.0)
+    values = np.arange(20.0)
     one, same, other = (bootstrap_interval(values, np.random.default_rng(s), n_resamples=99) for s in (1, 1, 2))
     assert one == same != other
 
@@ -123,20 +123,23 @@ def test_a_wider_level_gives_a_wider_interval(rng):
     assert all(narrow < middle < wide for narrow, middle, wide in widths)
 
 
-def test_bootstrap_interval_needs_two_cases(rng):
-    with pytest.raises(ValueError, match=r"^an interval needs at least 2 cases, got 1$"):
-        bootstrap_interval([[1.0, 2.0]], rng)
+@pytest.mark.parametrize("n", [1, 5, 19])
+def test_a_percentile_bootstrap_of_few_cases_is_refused(rng, n):
+    with pytest.raises(
+        ValueError, match=rf"^a percentile bootstrap needs at least 20 cases, got {n}; use"
+    ):
+        bootstrap_interval(np.ones((n, 2)), rng)
 
 
 @pytest.mark.parametrize(("k", "n"), [(1, 2), (3, 10), (99, 100)])
 def test_proportion_interval_is_that_of_the_beta_quantiles(k, n):
     expected = (k / n, stats.beta.ppf(0.025, k, n - k + 1), stats.beta.ppf(0.975, k + 1, n - k), n)
-    assert proportion_interval(k, n) == pytest.approx(expected)
+    assert proportion_interval(k, n)[:4] == pytest.approx(expected)
 
 
 def test_proportion_interval_at_the_ends_in_closed_form():
-    assert proportion_interval(0, 20) == pytest.approx((0, 0, 1 - 0.025 ** (1 / 20), 20))
-    assert proportion_interval(20, 20) == pytest.approx((1, 0.025 ** (1 / 20), 1, 20))
+    assert proportion_interval(0, 20)[:4] == pytest.approx((0, 0, 1 - 0.025 ** (1 / 20), 20))
+    assert proportion_interval(20, 20)[:4] == pytest.approx((1, 0.025 ** (1 / 20), 1, 20))
 
 
 def test_proportion_interval_covers_at_least_as_often_as_it_says():
@@ -173,7 +176,7 @@ def test_an_interval_reads_as_estimate_and_bounds(interval, spec, text):
 
 
 def test_an_exact_figure_has_no_width():
-    assert Interval.exact(np.float32(0.5), n=12) == (0.5, 0.5, 0.5, 12)
+    assert Interval.exact(np.float32(0.5), n=12, why="all of them") == (0.5, 0.5, 0.5, 12, "all of them")
     assert Interval.exact(2).n == 1
 
 
@@ -205,7 +208,7 @@ def test_shared_cases_are_not_independent_ones(rng):
 
 
 def test_a_group_a_value_is_wider_than_a_plain_bootstrap(rng):
-    values = rng.normal(size=5)
+    values = rng.normal(size=20)
     nested, plain = nested_interval(values[:, None], rng), bootstrap_interval(values, rng)
     assert nested.high - nested.low > plain.high - plain.low
 

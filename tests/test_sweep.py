@@ -1,7 +1,6 @@
 """Sweeps: checked whole before they start, taken up where they stood, whatever is killed; and their comparison."""
 
 import copy
-import json
 import os
 import random
 import re
@@ -21,7 +20,8 @@ from lvutils.press import sweep
 from lvutils.press.compare import swept, table
 from lvutils.press.errors import Misuse
 from lvutils.press.notebook import dump
-from lvutils.press.store import Store
+from lvutils.press.runstore import Store
+from lvutils.record import Cost, Results
 
 KILLS = 25
 
@@ -146,12 +146,18 @@ def test_runs_under_other_versions_are_no_further_seeds(tmp_path):
     for name, date, torch in (("a", "2026-01-02", "1"), ("b", "2026-01-02", "1"), ("c", "2026-01-03", "2")):
         folder = tmp_path / "mini" / name
         folder.mkdir(parents=True)
-        run = {"date": date, "versions": {"torch": torch}, "cpu_seconds": 1.0}
-        content = {"code": "same", "parameters": {"seed": 0}, "figures": {}, "claims": [], "run": run}
-        (folder / "results.json").write_text(json.dumps(content))
+        results = Results("mini", {"seed": 0}, {}, {}, {}, [], name, {"code": "same"})
+        results.cost = Cost(1.0, 1, date, {"torch": torch})
+        results.write(folder / "results.json")
+    (tmp_path / "mini" / "old").mkdir()
+    (tmp_path / "mini" / "old" / "results.json").write_text('{"schema": 1}')
     assert table(str(tmp_path / "mini"), told.append)["run"].tolist() == ["c"]
     assert told == [
-        "runs of 2 states of code and package versions; comparing the 1 of the newest (2026-01-03), leaving out 2"
+        "left out old: results of schema 1, expected 2; run or refresh the chapter again",
+        (
+            "runs of 2 states (code, package, data, models, versions); comparing the 1 of the newest (2026-01-03), "
+            "leaving out 2"
+        ),
     ]
 
 
@@ -168,7 +174,7 @@ def test_a_list_is_swept_and_compared(mini_notebook, tmp_path):
     frame = table(str(runs / "mini"))
     assert swept(frame) == ["weights"]
     assert frame["parameter weights"].tolist() == ["0.5,1.0", "3.0"]
-    first, second = frame["figure mean"]
+    first, second = frame["value mean"]
     assert second - first == pytest.approx(1.5)
     compared = lvutils("compare", runs / "mini")
     assert compared.returncode == 0, compared.stderr
@@ -361,7 +367,7 @@ def test_a_cluster_of_ones_own_and_an_object_store(mini, tmp_path):
         assert "2 there already, 0 to do" in again.stdout
         frame = table(f"{address}/mini")
         assert swept(frame) == ["shift"]
-        assert frame["figure closed_form"].tolist() == [0.0, 2.0]
+        assert frame["value closed_form"].tolist() == [0.0, 2.0]
         compared = lvutils("compare", f"{address}/mini", "--out", tmp_path / "out")
         assert compared.returncode == 0, compared.stderr
         assert lvutils("compare", f"{address}/mini").returncode == 2

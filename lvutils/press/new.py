@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from lvutils.files import write_text
@@ -45,6 +46,12 @@ def skeleton(paper: Paper) -> dict:
     }
 
 
+def headings() -> tuple[str, ...]:
+    """The headings of a chapter in their order, as the skeleton has them."""
+    texts = (source for kind, source, *_ in _cells(catalogue.papers()[0]) if kind == "markdown")
+    return tuple(title for text in texts for title in re.findall(r"^## (.+)$", text, re.MULTILINE))
+
+
 def _figure(slug: str, name: str) -> dict:
     caption = "TODO: one or two sentences that say what is drawn and what to see in it."
     alt = "TODO: what one would see, for a reader who cannot see it: axes, curves, the main contrast."
@@ -55,7 +62,7 @@ def _figure(slug: str, name: str) -> dict:
 def _cells(paper: Paper):
     slug = paper.slug
     checked = {"tags": ["nbval-check-output"]}
-    siblings = ", ".join(paper.see_also)
+    siblings = ", ".join(f"*{other}*" for other in paper.see_also)
     yield (
         "markdown",
         f"""
@@ -100,12 +107,12 @@ seed: int = 0  # root of all random numbers; 0 to 1000000
         "code",
         f"""
 from lvutils import begin
+from lvutils.claims import Claim, Control, above, scorecard
 from lvutils.data import load
-from lvutils.claims import Claim, scorecard, untested
-from lvutils.stats import Interval
+from lvutils.stats import mean_interval
 
 run = begin("{slug}", globals())
-size = run.choose(quick=dict(n_seeds=2), book=dict(n_seeds=5), paper=dict(n_seeds=20))
+size = run.choose(n_cases=(10, 40, 1000))  # under quick, book, paper
 """,
     )
     yield "markdown", "## Data\n\nTODO: what the paper used, what this chapter uses, why that is fair."
@@ -114,14 +121,26 @@ size = run.choose(quick=dict(n_seeds=2), book=dict(n_seeds=5), paper=dict(n_seed
     yield "markdown", "## Check the implementation\n\nTODO: what a right implementation must pass."
     yield "code", 'assert data.x.min() >= 0  # TODO: checks that can fail\nprint("TODO checks passed")', checked
     yield "markdown", "## Experiments\n\nTODO: the method, and the paper's main baseline, tuned as fairly."
-    yield "code", 'effect = run.record("todo", 0.0, exact=True)  # TODO: the figures that matter'
+    yield (
+        "code",
+        """
+def measured(name, truth):  # TODO: the paper's measure, in a world where its claim is true or false
+    \"\"\"The measure with its interval over independent units (data sets, models).\"\"\"
+    return mean_interval(truth + run.rng(name).normal(size=size.n_cases))
+
+
+here, nothing, surely = measured("here", 3.0), measured("control", 0.0), measured("positive", 3.0)
+""",
+    )
     yield "markdown", f"(ch-{slug}-scorecard)=\n## Does the claim hold?\n\nTODO: the rules in words."
     yield (
         "code",
         """
-nothing = untested("TODO")
 claims = [
-    Claim(f"C{k}", "TODO", paper="TODO", source="TODO", rule="TODO", measured=Interval.exact(effect), verdict=nothing)
+    Claim(f"C{k}", "TODO", paper="TODO", source="TODO", rule="TODO: effect above 1",
+          measured=here, verdict=lambda effect: above(effect, 1),
+          control=Control("TODO: a world in which the claim is false", nothing),
+          positive=Control("TODO: a world made so that it is true, same size", surely))
     for k in (1, 2, 3)
 ]
 card = scorecard(run, claims)
@@ -133,7 +152,8 @@ card = scorecard(run, claims)
         "markdown",
         (
             "## What differs from the paper\n\n"
-            "| paper | here | what it may change |\n| --- | --- | --- |\n| TODO | TODO | TODO |"
+            "| paper | here | what it may change |\n| --- | --- | --- |\n| TODO | TODO | TODO |\n\n"
+            "**What the authors would object to first.** TODO\n\n**What a referee would.** TODO"
         ),
     )
     yield (

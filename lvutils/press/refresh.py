@@ -104,21 +104,42 @@ def _jobs(path: Path, folder: Path) -> dict[tuple, Job]:
     for k, environment in enumerate(ARITHMETIC):
         jobs["arithmetic", k] = Job(own, folder / f"{path.stem}-arithmetic-{k}", {"environment": environment})
     jobs["parameter", ""] = Job(execute.plan(path, {"profile": "quick"}), folder / f"{path.stem}-quick")
-    for name, other in _others(path).items():
-        plan = execute.plan(path, {"profile": "quick", name: other})
+    for name, others in _others(path).items():
+        plan = execute.plan(path, {"profile": "quick", name: others[0]})
         jobs["parameter", name] = Job(plan, folder / f"{path.stem}-quick-{name}")
     return jobs
 
 
-def _others(path: Path) -> dict[str, object]:
-    """Another value for each parameter but profile and seed; for a reader's file the example that the book has."""
+def _others(path: Path) -> dict[str, list[object]]:
+    """Other values for each parameter but profile and seed; for a reader's file the example that the book has."""
     found = {}
     for name, p in parameters_of(read_notebook(path), path.stem).items():
         example = next((DATA / "examples").glob(f"{path.stem}.*"), None) if p.path else None
-        other = str(example) if example else p.other()
-        if name not in ("profile", "seed") and other is not None:
-            found[name] = other
+        others = [str(example)] if example else p.others()
+        if name not in ("profile", "seed") and others:
+            found[name] = others
     return found
+
+
+def _move(path: Path, base: Results, done: dict[tuple, Results | str]) -> dict[str, Moved]:
+    """What each parameter moves. Where the chapter refuses a value, as one that another parameter bounds, the next is
+    tried.
+    """
+    moved = {}
+    for name, others in _others(path).items():
+        result, other = done["parameter", name], others[0]
+        for next_one in others[1:]:
+            if isinstance(result, Results):
+                break
+            other = next_one
+            try:
+                with tempfile.TemporaryDirectory(prefix="lv-") as folder:
+                    todo = execute.plan(path, {"profile": "quick", name: other})
+                    result = execute.execute(todo, Path(folder, "run"), quiet=True)
+            except RunFailed as error:
+                result = str(error)
+        moved[name] = _moved(base.parameters[name], other, base, result)
+    return moved
 
 
 def _moved(default: object, other: object, base: Results, result: Results | str) -> Moved:
@@ -151,11 +172,9 @@ def _store(path: Path, executed: Path, done: dict[tuple, Results | str]) -> str:
         others = [r.values[name].value for r in repeated if name in r.values]
         value.tolerance = tolerance(value.value, others, value.exact)
     results.book = pool(runs, repeated)
-    others, base = _others(path), done["parameter", ""]
+    base = done["parameter", ""]
     if isinstance(base, Results):
-        results.book.parameters = {
-            name: _moved(base.parameters[name], other, base, done["parameter", name]) for name, other in others.items()
-        }
+        results.book.parameters = _move(path, base, done)
     notebook = clean(read_notebook(executed))
     source = read_notebook(path)
     for cell, original in zip(notebook["cells"], source["cells"], strict=True):

@@ -35,6 +35,7 @@ CHECKS: dict[str, Callable[[Chapter], Found]] = {
         contract.exercises,
         contract.citations,
         contract.siblings,
+        contract.trains,
         evidence.claims,
         evidence.in_step,
         evidence.controls,

@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from lvutils.parameters import nearest
-from lvutils.paths import BOOK
+from lvutils.paths import BOOK, NOTEBOOKS
 from lvutils.press import catalogue
 from lvutils.press.errors import Misuse
 from lvutils.press.lint.chapter import Chapter, Found, markdown
@@ -97,6 +97,15 @@ def objections(c: Chapter) -> Found:
     for start in OBJECTIONS:
         if start not in text:
             yield None, f"'## What differs from the paper' has no paragraph that starts with {start}**"
+
+
+def trains(c: Chapter) -> Found:
+    """A chapter trains its own models; notebooks of their own are for models that several share."""
+    if (NOTEBOOKS / "models" / f"{c.slug}.ipynb").is_file():
+        yield (
+            None,
+            "its models are trained by a notebook of their own; train them in the chapter, with run.trained(...)",
+        )
 
 
 def siblings(c: Chapter) -> Found:

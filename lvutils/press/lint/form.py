@@ -9,20 +9,10 @@ import warnings
 
 from lvutils.parameters import nearest
 from lvutils.press.lint.chapter import Chapter, Found, markdown, printed
+from lvutils.press.new import headings as headings_of_new
 from lvutils.press.notebook import tags
 
-HEADINGS = (
-    "The idea in one picture",
-    "Set-up",
-    "Data",
-    "The model",
-    "Check the implementation",
-    "Experiments",
-    "Does the claim hold?",
-    "What differs from the paper",
-    "Exercises",
-    "Further reading",
-)
+HEADINGS = headings_of_new()
 CHECKED_SECTIONS = ("Data", "Check the implementation", "Does the claim hold?")
 TAGS = {"parameters", "hide-input", "nbval-check-output", "nbval-ignore-output"}
 MAX_BYTES, MAX_FIGURES, MAX_CELLS, MAX_FIGURE_PX = 600_000, 8, 60, 700
