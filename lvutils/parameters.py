@@ -112,7 +112,7 @@ class Parameter:
             return []
         tried = [self.default * 2, self.default / 2, (self.low + self.high) / 2, self.low, self.high]
         if self.default == 0:  # usually "the profile's own": something small, but not the smallest
-            tried = [self.low + (self.high - self.low) / 8, self.low + (self.high - self.low) / 50, *tried]
+            tried = [self.low + (self.high - self.low) / share for share in (50, 8)] + tried
         tried = [self.type(t) for t in tried]
         return list(dict.fromkeys(t for t in tried if t != self.default and self.low <= t <= self.high))
 

@@ -18,7 +18,7 @@ profile: str = "book"  # how long to run; one of quick, book, paper
 seed: int = 0  # root of all random numbers; 0 to 1000000
 shift: float = 1.0  # added to every draw; -5 to 5
 n_draws: int = 50  # draws a run; 2 to 1000
-pause: float = 0.0  # seconds a run idles; 0 to 600
+pause: float = 0.0  # seconds a run idles; 0 to 60
 trouble: str = "none"  # what goes wrong; one of none, raise, die, hang
 data: str = "iris"  # table; one of iris, or a path to a CSV file
 """

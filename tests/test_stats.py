@@ -125,9 +125,7 @@ def test_a_wider_level_gives_a_wider_interval(rng):
 
 @pytest.mark.parametrize("n", [1, 5, 19])
 def test_a_percentile_bootstrap_of_few_cases_is_refused(rng, n):
-    with pytest.raises(
-        ValueError, match=rf"^a percentile bootstrap needs at least 20 cases, got {n}; use"
-    ):
+    with pytest.raises(ValueError, match=rf"^a percentile bootstrap needs at least 20 cases, got {n}; use"):
         bootstrap_interval(np.ones((n, 2)), rng)
 
 

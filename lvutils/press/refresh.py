@@ -128,7 +128,7 @@ def _move(path: Path, base: Results, done: dict[tuple, Results | str]) -> dict[s
     moved = {}
     for name, others in _others(path).items():
         result, other = done["parameter", name], others[0]
-        for next_one in others[1:]:
+        for next_one in others[1:2]:
             if isinstance(result, Results):
                 break
             other = next_one
