@@ -1,4 +1,7 @@
-"""The linter: a chapter that keeps the contract passes; each single breach is named with its cell and its cure."""
+"""The linter: a chapter that keeps the contract passes; each single breach is named with its cell and its cure.
+
+The chapter is the skeleton of a planned one, with what an author must fill in filled in, refreshed.
+"""
 
 import json
 import shutil
@@ -6,12 +9,40 @@ import shutil
 import pytest
 from conftest import read_json
 
-from lvutils.press import catalogue
-from lvutils.press.lint import lint_chapter
+from lvutils.press import catalogue, lint
+from lvutils.press.lint import CHECKS, lint_chapter
 from lvutils.press.new import new_chapter
-from lvutils.press.refresh import refresh, results_path
+from lvutils.press.notebook import dump, read_notebook
+from lvutils.press.pool import results_path
+from lvutils.press.refresh import refresh
 
-CHAPTER = catalogue.find("posterior-collapse").notebook
+PAPER = next(p for p in catalogue.papers() if not p.notebook.is_file())
+SLUG = PAPER.slug
+
+
+@pytest.fixture(scope="session")
+def skeleton(tmp_path_factory):
+    """The skeleton as `lvutils new` makes it, refreshed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue, "NOTEBOOKS", tmp_path_factory.mktemp("skeleton"))
+        path = new_chapter(SLUG)
+        refresh([path], workers=2, report=lambda text: None)
+    return path
+
+
+@pytest.fixture(scope="session")
+def chapter(tmp_path_factory, skeleton):
+    """The same as a finished chapter, which the linter passes. Copy it before changing it."""
+    path = tmp_path_factory.mktemp("chapter") / skeleton.name
+    text = skeleton.read_text().replace("TODO", "a word or two")
+    path.write_text(text)
+    notebook = read_notebook(path)
+    path.write_text(dump(notebook))
+    results = read_json(results_path(skeleton))
+    results = json.loads(json.dumps(results).replace("TODO", "a word or two"))
+    results["identity"] = lint.evidence.identity(notebook, SLUG)
+    results_path(path).write_text(json.dumps(results))
+    return path
 
 
 def index(notebook, test):
@@ -77,11 +108,11 @@ def swap_headings(nb):
 
 
 def other_card(nb):
-    replace(nb["cells"][0], "ICLR 2024", "ICML 2024")
+    replace(nb["cells"][0], PAPER.title, "Another title")
 
 
 def other_title(nb):
-    replace(nb["cells"][0], "# Which latent", "# What latent")
+    replace(nb["cells"][0], f"# {PAPER.short}", f"# Not {PAPER.short}")
 
 
 def no_range(nb):
@@ -175,6 +206,35 @@ def same_id(nb):
     nb["cells"][1]["id"] = nb["cells"][0]["id"]
 
 
+def long_line(nb):
+    c = cell(nb, heading_code("begin("))
+    c["source"] = source(c) + "\nx = '" + 90 * "x" + "'"
+
+
+def long_code(nb):
+    c = cell(nb, heading_code("begin("))
+    c["source"] = source(c) + 600 * "\nx = 1"
+
+
+def free_text(nb):
+    c = cell(nb, tagged("parameters"))
+    c["source"] = source(c) + '\nname: str = "x"  # what it is called'
+
+
+def no_objections(nb):
+    replace(cell(nb, heading("## What differs from the paper")), "**What a referee would.**", "Well.")
+
+
+def bare_sibling(nb):
+    c = cell(nb, heading("## Further reading"))
+    c["source"] = source(c) + "\nSee posterior-collapse, too."
+
+
+def bare_sibling_as_code(nb):
+    c = cell(nb, heading("## Further reading"))
+    c["source"] = source(c) + "\nSee `posterior-collapse`, too."
+
+
 def widget_metadata(nb):
     nb["metadata"]["widgets"] = {}
 
@@ -184,7 +244,7 @@ def widget_metadata(nb):
     [
         (drop_alt, "figure without alt text; set mystnb.image.alt"),
         (drop_caption, "figure without a caption; set mystnb.figure.caption"),
-        (rename_figure, "set mystnb.figure.name to fig-posterior-collapse-..."),
+        (rename_figure, f"set mystnb.figure.name to fig-{SLUG}-..."),
         (unfold_figure, "tag it hide-input"),
         (two_figures, "draws 2 figures; one cell, one figure"),
         (wide_figure, "figure is 900 pixels wide"),
@@ -195,7 +255,7 @@ def widget_metadata(nb):
         (two_equals, "one line, one '='"),
         (no_parameters, "expected one cell tagged 'parameters', found 0"),
         (profile_branch, "no 'if profile ...'"),
-        (never_run, "was never run; run: lvutils refresh posterior-collapse"),
+        (never_run, "was never run; run: lvutils refresh "),
         (out_of_order, "execution count is 99"),
         (error_output, "stored error output ValueError"),
         (stderr, "stored stderr output"),
@@ -204,60 +264,128 @@ def widget_metadata(nb):
         (odd_tag, "unknown tag 'hide_input'; did you mean hide-input?"),
         (parent_path, "a path with '../'"),
         (machine_path, "a path of one machine (/home/ada)"),
-        (changed_code, "the code changed since the outputs were stored"),
+        (changed_code, "its code changed since the outputs were stored"),
         (no_table, "needs a table with three columns"),
         (no_solution, "solutions are folded"),
         (unknown_citation, "citation nobody1999 is not in book/references.bib"),
         (todo, "cell 1: TODO is left"),
         (same_id, "cell id is missing or not unique"),
         (widget_metadata, "notebook metadata widgets"),
+        (long_line, "a line of 96 characters scrolls sideways, at most 88 here"),
+        (long_code, "lines of code, at most 600"),
+        (free_text, "parameter name takes any text"),
+        (no_objections, "no paragraph that starts with **What a referee would"),
+        (bare_sibling, "names the chapter posterior-collapse without a link; write *posterior-collapse*"),
+        (bare_sibling_as_code, "names the chapter posterior-collapse without a link"),
     ],
 )
-def test_each_breach_is_named(tmp_path, breach, said):
-    notebook = read_json(CHAPTER)
+def test_each_breach_is_named(tmp_path, chapter, breach, said):
+    notebook = read_json(chapter)
     breach(notebook)
-    path = tmp_path / CHAPTER.name
+    path = tmp_path / chapter.name
     path.write_text(json.dumps(notebook))
-    shutil.copy(results_path(CHAPTER), tmp_path)
+    shutil.copy(results_path(chapter), tmp_path)
     problems = lint_chapter(path)
     assert any(said in p for p in problems), problems
 
 
-def change_results(tmp_path, change):
-    shutil.copy(CHAPTER, tmp_path)
-    results = read_json(results_path(CHAPTER))
+def test_a_chapter_that_keeps_the_contract_passes(chapter):
+    assert lint_chapter(chapter) == []
+
+
+def change_results(tmp_path, chapter, change):
+    shutil.copy(chapter, tmp_path)
+    results = read_json(results_path(chapter))
     change(results)
-    (tmp_path / results_path(CHAPTER).name).write_text(json.dumps(results))
-    return lint_chapter(tmp_path / CHAPTER.name)
+    (tmp_path / results_path(chapter).name).write_text(json.dumps(results))
+    return lint_chapter(tmp_path / chapter.name)
 
 
-def test_results_out_of_step_are_named(tmp_path):
-    def flip(results):
-        results["claims"][0]["verdict"] = "untested"
-        results["claims"][0]["why"] = results["claims"][0]["reason"] = ""
-
-    problems = "\n".join(change_results(tmp_path, flip))
-    assert "the printed verdicts are not those of the results file" in problems
-    assert "C1 untested without a word on why" in problems
-    problems = "\n".join(change_results(tmp_path, lambda r: r["parameters"].update(seed=5)))
-    assert "the stored results are of other parameters" in problems
+def pooled(results, **changes):
+    results["book"]["claims"]["C1"] |= changes
 
 
-def test_a_verdict_that_hangs_on_the_seed_is_named(tmp_path):
-    problems = change_results(tmp_path, lambda r: r["claims"][0].update(over_seeds={"holds": 4, "inconclusive": 2}))
-    assert any("C1 hangs on the seed (4 holds, 2 inconclusive)" in p for p in problems)
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda r: pooled(r, verdict="untested"), "the printed verdicts are not those of the results file"),
+        (lambda r: pooled(r, verdict="fails here"), "C1 fails here without a word on why"),
+        (lambda r: r["parameters"].update(seed=5), "the stored results are of other parameters"),
+        (lambda r: r["identity"].update(package="0"), "what it uses of lvutils changed since"),
+        (lambda r: r["identity"].update(inputs="0"), "its data or models changed since"),
+        (lambda r: r["claims"][0].update(control=None), "C1 has no negative control"),
+        (lambda r: r["claims"][0]["control"].update(verdict="holds"), "C1 holds for its negative control too"),
+        (lambda r: pooled(r, control_holds=1), "C1 holds for its negative control too"),
+        (
+            lambda r: (r["claims"][0].update(positive=None), pooled(r, verdict="inconclusive")),
+            "C1 inconclusive without a positive control",
+        ),
+        (
+            lambda r: pooled(r, inside={"": [2, 5]}),
+            "C1 effect: the interval is too narrow, 2 of 5",
+        ),
+        (
+            lambda r: [c.update(inside={"": [4, 5]}) for c in r["book"]["claims"].values()],
+            "intervals too narrow: 12 of 15 estimates of other seeds lie in them",
+        ),
+        (lambda r: r["claims"][0]["measured"][""].update(low=1, mean=1, high=1), "C1 effect has no interval"),
+        (lambda r: pooled(r, exact_moves=["n"]), "C1 n is given as exact and changes with the seed"),
+        (
+            lambda r: r["book"]["parameters"].update(x={"default": 1, "other": 2, "claims": [], "n_values": 0}),
+            "parameter x moves no claim and no recorded value; take it away",
+        ),
+        (
+            lambda r: r["book"]["parameters"].update(
+                x={"default": 1, "other": 2, "claims": [], "n_values": 0, "failed": "cell 9 failed"}
+            ),
+            "parameter x = 2: cell 9 failed",
+        ),
+        (
+            lambda r: r["values"]["C1"].update(tolerance=1.1 * abs(r["values"]["C1"]["value"])),
+            "value C1: other arithmetic moves it by more than a fifth",
+        ),
+    ],
+)
+def test_evidence_that_does_not_stand_is_named(tmp_path, chapter, change, said):
+    problems = change_results(tmp_path, chapter, change)
+    assert any(said in p for p in problems), problems
 
 
-def test_missing_results_are_named(tmp_path):
-    shutil.copy(CHAPTER, tmp_path)
-    assert any("results.json is missing" in p for p in lint_chapter(tmp_path / CHAPTER.name))
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', '{"schema": 2, "slug": 3}'])
+def test_results_that_are_missing_or_of_an_earlier_form_are_named(tmp_path, chapter, text):
+    shutil.copy(chapter, tmp_path)
+    (tmp_path / results_path(chapter).name).write_text(text)
+    assert any("results.json is missing or of an earlier form" in p for p in lint_chapter(tmp_path / chapter.name))
 
 
-def test_a_skeleton_needs_nothing_but_its_author(tmp_path, monkeypatch):
-    planned = next(p for p in catalogue.papers() if not p.notebook.is_file())
-    monkeypatch.setattr(catalogue, "NOTEBOOKS", tmp_path)
-    path = new_chapter(planned.slug)
-    refresh([path], workers=2, report=lambda text: None)
-    problems = lint_chapter(path)
+def test_a_skeleton_needs_nothing_but_its_author(skeleton):
+    problems = lint_chapter(skeleton)
     assert problems
     assert [p for p in problems if "TODO" not in p] == []
+
+
+# --- exceptions ---------------------------------------------------------------------------------------------------
+
+# The chapters that were there before the checks that the exceptions name. The list shrinks; it gets no new name.
+OLD = {
+    *("active-variables", "caae", "compositional-partial-correlations", "cvae-attributes", "deep-linear-jepa"),
+    *("faceted-rasch", "factual-recall", "ila-sdp", "linkorgs", "llp-belief-propagation", "mm-gpvae"),
+    *("moe-trajectories", "naisr", "partslip-plus-plus", "potential-flows", "relative-representations", "rep4ex"),
+    "weak-to-strong-diffusion",
+}
+
+
+def test_only_old_chapters_are_excepted_and_only_from_checks_that_there_are():
+    assert set(lint.exceptions()) <= OLD
+    for slug, names in lint.exceptions().items():
+        assert set(names) <= set(CHECKS), slug
+        assert names, slug
+
+
+def test_an_exception_holds_while_it_is_needed_and_no_longer(tmp_path, chapter, monkeypatch):
+    monkeypatch.setattr(lint, "exceptions", lambda: {SLUG: ["controls"]})
+    problems = change_results(tmp_path, chapter, lambda r: r["claims"][0].update(control=None))
+    assert problems == []
+    problems = lint_chapter(chapter)
+    assert len(problems) == 1
+    assert "meets the check 'controls' now; take it off notebooks/exceptions.yml" in problems[0]

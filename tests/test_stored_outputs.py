@@ -49,7 +49,7 @@ def test_the_refresh_tells_what_each_parameter_moves(stored_mini):
     assert moved["shift"].claims == ["C1", "C2", "C3"]
     assert moved["n_draws"].claims == ["C1", "C2", "C3"]
     assert (moved["pause"].claims, moved["pause"].n_values) == ([], 0)
-    assert "planned" in moved["trouble"].failed
+    assert moved["trouble"].failed.startswith("mini: the kernel died"), "of raise and die, which were tried"
     assert "data" not in moved, "there is no example of a reader's file"
 
 
@@ -87,7 +87,7 @@ def test_other_arithmetic_stays_within_the_tolerances(stored_mini, tmp_path):
 
 def test_tolerance_is_some_times_what_other_arithmetic_does():
     assert tolerance(2.0, [2.001, 1.998], exact=False) == pytest.approx(0.01)
-    assert tolerance(2.0, [2.0, 2.0], exact=False) == pytest.approx(2e-4)
+    assert tolerance(2.0, [2.0, 2.0], exact=False) == pytest.approx(2e-4, rel=1e-4)
     assert tolerance(2.0, [], exact=True) == pytest.approx(2e-6)
     assert tolerance(0.0, [0.0], exact=False) == pytest.approx(1e-9)
     assert tolerance(1e-5, [1e-5], exact=False) == pytest.approx(2e-9)

@@ -124,12 +124,13 @@ size = run.choose(n_cases=(10, 40, 1000))  # under quick, book, paper
     yield (
         "code",
         """
-def measured(name, truth):  # TODO: the paper's measure, in a world where its claim is true or false
+def measured(name, truth):  # TODO: the measure, in one world or another
     \"\"\"The measure with its interval over independent units (data sets, models).\"\"\"
     return mean_interval(truth + run.rng(name).normal(size=size.n_cases))
 
 
-here, nothing, surely = measured("here", 3.0), measured("control", 0.0), measured("positive", 3.0)
+here, nothing = measured("here", 3.0), measured("control", 0.0)
+surely = measured("positive", 3.0)
 """,
     )
     yield "markdown", f"(ch-{slug}-scorecard)=\n## Does the claim hold?\n\nTODO: the rules in words."
@@ -137,8 +138,8 @@ here, nothing, surely = measured("here", 3.0), measured("control", 0.0), measure
         "code",
         """
 claims = [
-    Claim(f"C{k}", "TODO", paper="TODO", source="TODO", rule="TODO: effect above 1",
-          measured=here, verdict=lambda effect: above(effect, 1),
+    Claim(f"C{k}", "TODO", paper="TODO", source="TODO",
+          rule="TODO: effect above 1", measured=here, verdict=lambda effect: above(effect, 1),
           control=Control("TODO: a world in which the claim is false", nothing),
           positive=Control("TODO: a world made so that it is true, same size", surely))
     for k in (1, 2, 3)
