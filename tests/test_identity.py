@@ -43,14 +43,8 @@ def library(tmp_path, monkeypatch):
         (folder / f"{module}.py").write_text(text)
         identities._library.cache_clear()
 
-    write(
-        "stats",
-        "LEVEL = 0.95\n\ndef half(x):\n    return x / 2\n\ndef interval(x):\n    return half(x) * LEVEL\n\ndef other(x):\n    return x\n",
-    )
-    write(
-        "metrics",
-        "from lvutils.stats import interval as i\n\ndef score(x):\n    return i(x)\n\ndef apart(x):\n    return x\n",
-    )
+    write("stats", STATS)
+    write("metrics", METRICS)
     write("plot", "def draw(x):\n    return x\n")
     yield write
     identities._library.cache_clear()

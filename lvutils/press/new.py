@@ -139,7 +139,8 @@ surely = measured("positive", 3.0)
         """
 claims = [
     Claim(f"C{k}", "TODO", paper="TODO", source="TODO",
-          rule="TODO: effect above 1", measured=here, verdict=lambda effect: above(effect, 1),
+          rule="TODO: effect above 1",
+          measured=here, verdict=lambda effect: above(effect, 1),
           control=Control("TODO: a world in which the claim is false", nothing),
           positive=Control("TODO: a world made so that it is true, same size", surely))
     for k in (1, 2, 3)
