@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lvutils.files import write_text
-from lvutils.stats import Interval
+
+if typing.TYPE_CHECKING:
+    from lvutils.stats import Interval
 
 SCHEMA = 2
 

@@ -16,7 +16,9 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from lvutils.paths import MODELS, ROOT
+import yaml
+
+from lvutils.paths import DATA, MODELS, ROOT
 from lvutils.press.notebook import code_cells
 from lvutils.syntax import syntax
 
@@ -89,15 +91,14 @@ def _trees(notebook: Mapping) -> Iterator[ast.AST]:
 
 def _inputs(notebook: Mapping, slug: str) -> dict[str, str]:
     """SHA-256 of the data sets and stored models whose names stand in the code."""
-    from lvutils.data.dataset import registry
-
     words = {
         n.value
         for tree in _trees(notebook)
         for n in ast.walk(tree)
         if isinstance(n, ast.Constant) and type(n.value) is str
     }
-    found = {name: entry.get("sha256", "") for name, entry in registry().items() if name in words}
+    registry = yaml.safe_load((DATA / "registry.yml").read_text(encoding="utf-8"))
+    found = {name: entry.get("sha256", "") for name, entry in registry.items() if name in words}
     for path in MODELS.glob("*.json"):
         stem = (
             path.stem

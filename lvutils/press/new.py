@@ -141,8 +141,8 @@ claims = [
     Claim(f"C{k}", "TODO", paper="TODO", source="TODO",
           rule="TODO: effect above 1",
           measured=here, verdict=lambda effect: above(effect, 1),
-          control=Control("TODO: a world in which the claim is false", nothing),
-          positive=Control("TODO: a world made so that it is true, same size", surely))
+          control=Control("TODO: a world where it is false", nothing),
+          positive=Control("TODO: a world where it is true", surely))
     for k in (1, 2, 3)
 ]
 card = scorecard(run, claims)
