@@ -12,10 +12,11 @@ SOURCES := _config.yml $(shell find book lvutils notebooks -type f -not -path '*
 	-not -path '*/thumbnails/*' -not -name gallery.md -not -name scoreboard.md -not -name status.md)
 RUN_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONHASHSEED=0
 
-.PHONY: help setup book test lint unit notebooks lab refresh reproduce models browser lock clean
+.PHONY: help setup book test check lint unit notebooks lab refresh reproduce models browser lock clean
 help:
 	@echo "make book       build the book into _build/html"
 	@echo "make test       everything that CI checks"
+	@echo "make check      lint, nbval and page tests of some chapters   (SLUGS='a b')"
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make refresh    execute chapters anew and store their outputs   (SLUGS='a b' for some)"
 	@echo "make reproduce  execute chapters anew and report what differs   (SLUGS='a b' for some)"
@@ -50,7 +51,15 @@ lint: .venv/.ready
 unit: .venv/.ready book browser
 	@$(RUN_ENV) $(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile
 
-# Every chapter from a fresh kernel: the text of checked cells by nbval, recorded figures against the stored results.
+# The author's loop: what test does, for the chapters in SLUGS alone.
+check: .venv/.ready book
+	@test -n "$(SLUGS)" || { echo "make check: name chapters, SLUGS='a b'" >&2; exit 2; }
+	@$(BIN)/lvutils lint $(SLUGS)
+	@$(RUN_ENV) $(BIN)/python -m pytest tests/test_book.py -q
+	@$(RUN_ENV) LVUTILS_CHECK=1 LVUTILS_QUIET=1 $(BIN)/python -m pytest $(foreach s,$(SLUGS),$(wildcard notebooks/*/$(s).ipynb)) \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout 300 -n $(WORKERS) --dist loadfile
+
+# Every chapter from a fresh kernel: the text of checked cells by nbval, recorded values against the stored results.
 notebooks: .venv/.ready
 	@$(RUN_ENV) LVUTILS_CHECK=1 LVUTILS_QUIET=1 $(BIN)/python -m pytest notebooks --ignore notebooks/models \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout 300 -n $(WORKERS) --dist loadfile

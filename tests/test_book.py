@@ -12,7 +12,7 @@ import pytest
 
 from lvutils.paths import ROOT
 from lvutils.press import catalogue
-from lvutils.press.refresh import stored_results
+from lvutils.press.pool import stored_results
 
 HTML = ROOT / "_build" / "html"
 LOADING = {  # what a browser fetches by itself
@@ -118,7 +118,7 @@ def test_the_gallery_has_a_card_a_paper():
 
 def test_the_scoreboard_shows_every_claim():
     text = (HTML / "book" / "scoreboard.html").read_text()
-    claims = [c for p in catalogue.written() for c in stored_results(p.notebook)["claims"]]
+    claims = [c for p in catalogue.written() for c in stored_results(p.notebook).claims]
     assert text.count("<tr data-part=") == len(claims) >= 3
 
 
@@ -134,8 +134,9 @@ def test_each_chapter_can_be_downloaded():
 
 def test_every_module_of_the_library_wing_is_on_the_page_of_the_package():
     shown = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
-    inside = {"__init__", "chapter", "files", "paths"}  # shown as lvutils.begin and lvutils.Run, or nobody's business
-    modules = {path.stem for path in (ROOT / "lvutils").glob("*.py")} - inside
+    # Shown as lvutils.begin and lvutils.Run, or used by these and by the press alone.
+    inside = {"__init__", "chapter", "files", "paths", "record", "scorecard", "streams", "syntax"}
+    modules = {path.stem for path in (ROOT / "lvutils").glob("*.py")} - inside | {"data"}
     assert modules == set(re.findall(r"automodule:: lvutils\.(\w+)", shown))
 
 
@@ -146,3 +147,17 @@ def test_a_chapter_named_in_italics_is_a_link_once_it_is_written():
             written = paper.notebook.is_file()
             assert (f"notebooks/autoencoders/{paper.slug}.html" in text) == written
             assert (f"<em>{paper.slug}</em>" in text) != written
+
+
+def test_a_chapter_shows_what_its_parameters_move():
+    paper = catalogue.find("posterior-collapse")
+    page = (HTML / "notebooks" / paper.part / f"{paper.slug}.html").read_text(encoding="utf-8")
+    moved = stored_results(paper.notebook).book.parameters
+    assert moved
+    table = page[page.index('class="lv-moves"') :].partition("</table>")[0]
+    for name, m in moved.items():
+        assert f"<code>{name}</code>" in table
+        assert all(claim in table for claim in m.claims)
+    assert (HTML / "book" / "how-to-rerun.html").read_text(encoding="utf-8").count('class="lv-moves"') >= len(
+        [p for p in catalogue.written() if stored_results(p.notebook).book.parameters]
+    )

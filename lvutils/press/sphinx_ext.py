@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 
 from lvutils.paths import ROOT
 from lvutils.press import catalogue
+from lvutils.press.notebook import tags
 from lvutils.press.pages import chips
 from lvutils.press.pool import results_path, stored_results
+from lvutils.record import Results
 
 
 def setup(app):
     """Register with Sphinx (named in ``_config.yml``)."""
     app.connect("source-read", _link_chapters)
     app.connect("source-read", _add_glance)
+    app.connect("source-read", _add_moves)
     app.connect("env-get-outdated", _always_one_page)
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("autodoc-process-docstring", _readable)
@@ -45,7 +49,44 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
     notebook = json.loads(source[0])
     first = notebook["cells"][0]
     first["source"] = "".join(first["source"]).replace(paper.card(), paper.card() + glance, 1)
+    if table := moves_html(results):
+        at = next(k for k, cell in enumerate(notebook["cells"]) if "parameters" in tags(cell))
+        text = f"What each parameter moves, changed once under the `quick` profile:\n\n```{{raw}} html\n{table}\n```"
+        cell = {"cell_type": "markdown", "id": "what-moves", "metadata": {}, "source": text}
+        notebook["cells"].insert(at + 1, cell)
     source[0] = json.dumps(notebook)
+
+
+def moves_html(results: Results) -> str:
+    """A table of what each parameter of a chapter moves; empty where the refresh has not looked."""
+    moved = results.book.parameters if results.book else {}
+    rows = []
+    for name, m in moved.items():
+        said = "the chapter refuses this value" if m.failed else ", ".join(m.claims) or "no claim"
+        said += f" and {m.n_values} recorded values" if m.n_values and not m.failed else ""
+        cells = (f"<code>{name}</code>", f"{_(m.default)} → {_(m.other)}", said)
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    head = "<tr><th>Parameter</th><th>Changed</th><th>Moves the measured effects of</th></tr>"
+    return f'<table class="lv-moves"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>' if rows else ""
+
+
+def _(value: object) -> str:
+    return html.escape(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+
+
+def _add_moves(app, docname: str, source: list[str]) -> None:
+    """On the page about reruns: what each parameter of each chapter moves, chapter by chapter, folded."""
+    if docname != "book/how-to-rerun":
+        return
+    parts = []
+    for paper in catalogue.written():
+        app.env.note_dependency(str(results_path(paper.notebook)))
+        results = stored_results(paper.notebook)
+        if results and (table := moves_html(results)):
+            parts.append(
+                f"<details><summary>{html.escape(paper.short)} (<code>{paper.slug}</code>)</summary>{table}</details>"
+            )
+    source[0] = source[0].replace("<!-- what each parameter moves -->", "```{raw} html\n" + "\n".join(parts) + "\n```")
 
 
 def _link_chapters(app, docname: str, source: list[str]) -> None:
