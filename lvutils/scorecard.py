@@ -39,7 +39,7 @@ def scorecard_html(records: Sequence[ClaimRecord], pooled: Mapping[str, Verdicts
             effects_html(r.measured),
             controls_html(r),
             chip_html(own.verdict if own else r.verdict)
-            + (f"<br><small>{html.escape(seeds_text(r, own))}</small>" if own else "")
+            + (f'<div class="lv-note">{html.escape(seeds_text(r, own))}</div>' if own and r.tested else "")
             + note_html(r, own),
         ]
         rows.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
@@ -52,7 +52,7 @@ def effects_html(measured: Mapping[str, Effect]) -> str:
     for name, e in measured.items():
         label = html.escape(f"{name}: ") if name else ""
         bounds = f' <span class="lv-bound">{html.escape(", ".join(e.bounds))}</span>' if e.bounds else ""
-        count = f" <small>n = {e.n}</small>" if e.n > 1 and not e.is_exact else ""
+        count = f" <small>n&nbsp;=&nbsp;{e.n}</small>" if e.n > 1 and not e.is_exact else ""
         lines.append(f'<div class="lv-measured">{label}<b>{html.escape(str(e))}</b>{bounds}{count}</div>')
     return "".join(lines) or "—"
 
@@ -111,4 +111,4 @@ def note_html(record: ClaimRecord, pooled: Verdicts | None = None) -> str:
         note = f"{record.why} (Shown by {shown}.)"
     else:
         note = f"A guess, not tested: {record.why}"
-    return f"<br><small>{html.escape(note)}</small>"
+    return f'<div class="lv-note">{html.escape(note)}</div>'

@@ -24,7 +24,7 @@ def record(id_="C1", **changes):
 
 def page_of(records, pooled=None):
     """The table as a tree; text that became markup would not parse or would show as an element."""
-    return ElementTree.fromstring(scorecard_html(records, pooled).replace("<br>", "<br/>"))
+    return ElementTree.fromstring(scorecard_html(records, pooled).replace("<br>", "<br/>").replace("&nbsp;", "&#160;"))
 
 
 def test_the_table_shows_every_field_of_every_claim():
@@ -37,7 +37,7 @@ def test_the_table_shows_every_field_of_every_claim():
     text = " ".join(page.itertext())
     shown = (
         *("C1", "C2", "x rises", "it rises", "Fig. 1", "interval above 0", "ours", "theirs", "w1", "1.5 [1, 2]"),
-        *("> 0", "n = 5", "n = 9", "labels shuffled", "0.1 [-1, 1]", "a world that obeys", "7 [6, 8]"),
+        *("> 0", "n\xa0=\xa05", "n\xa0=\xa09", "labels shuffled", "0.1 [-1, 1]", "a world that obeys", "7 [6, 8]"),
     )
     for part in shown:
         assert part in text

@@ -207,7 +207,7 @@ def _claim_row(paper: Paper, results: Results, claim: ClaimRecord) -> str:
     href = f"../notebooks/{paper.part}/{paper.slug}.html"
     verdict = results.verdict(claim)
     pooled = results.book.claims.get(claim.id) if results.book else None
-    seeds = f"<br><small>{_(seeds_text(claim, pooled))}</small>" if pooled and claim.tested else ""
+    seeds = f'<div class="lv-note">{_(seeds_text(claim, pooled))}</div>' if pooled and claim.tested else ""
     return (
         f'<tr data-part="{paper.part}" data-verdict="{verdict}" data-text="{_((paper.short + " " + claim.claim).lower())}">'
         f'<td><a href="{href}">{_(paper.short)}</a></td>'
