@@ -32,8 +32,8 @@ from sklearn.feature_selection import mutual_info_classif
 
 from lvutils.metrics import infomec, mutual_information
 from lvutils.paths import ROOT
-from lvutils.press import catalogue, run
-from lvutils.press.refresh import run_all
+from lvutils.press import catalogue, execute
+from lvutils.press.pool import Job, run_all
 
 BIN = Path(sys.executable).parent
 CORES = os.cpu_count()
@@ -96,10 +96,10 @@ def cell_seconds(notebook: Path) -> float:
 def chapters() -> None:
     """(b) all chapters executed anew under their stored parameters."""
     with tempfile.TemporaryDirectory() as folder:
-        jobs = {p.slug: (run.plan(p.notebook, {}), Path(folder, p.slug)) for p in catalogue.written()}
+        jobs = {p.slug: Job(execute.plan(p.notebook, {}), Path(folder, p.slug)) for p in catalogue.written()}
         begun = time.perf_counter()
-        for _, future in run_all(jobs, CORES, "chapters"):
-            future.result()
+        for _, result in run_all(jobs, CORES, "chapters"):
+            result()
         ours = time.perf_counter() - begun
         limit = sum(cell_seconds(Path(folder, slug, "chapter.ipynb")) for slug in jobs) / CORES
     with tempfile.TemporaryDirectory() as folder:
