@@ -9,7 +9,16 @@ from scipy.stats import norm
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.metrics import mutual_info_score
 
-from lvutils.metrics import active_latents, dci, frechet_distance, infomec, mig, modularity, mutual_information
+from lvutils.metrics import (
+    active_latents,
+    dci,
+    explicitness,
+    frechet_distance,
+    infomec,
+    mig,
+    modularity,
+    mutual_information,
+)
 
 
 def test_frechet_distance_to_itself_is_zero_and_symmetric():
@@ -158,3 +167,26 @@ def test_what_does_not_fit_is_named(sources, codes, message):
 def test_codes_must_be_finite():
     with pytest.raises(ValueError, match="finite"):
         infomec(SOURCES, np.full(SOURCES.shape, np.nan), discrete=False)
+
+
+def test_explicitness_by_hand():
+    """Four values told by two: half the information, and the log loss of a fair guess between two."""
+    source = np.tile(np.arange(4), 50)[:, None]
+    assert explicitness(source, source // 2, discrete=True) == pytest.approx(0.5, abs=1e-4)
+    assert explicitness(source, source, discrete=True) == pytest.approx(1, abs=1e-2)
+    assert explicitness(source, 0 * source, discrete=True) == 0
+
+
+def test_explicitness_reads_all_latents_also_those_that_count_as_switched_off():
+    source = np.tile(np.arange(2), 100)[:, None]
+    codes = np.column_stack([np.random.default_rng(0).normal(size=200), 0.001 * source[:, 0]])
+    assert active_latents(codes, discrete=False).tolist() == [True, False]
+    assert explicitness(source, codes, discrete=False) == pytest.approx(1, abs=1e-2)
+    assert infomec(source, codes, discrete=False).explicitness == explicitness(source, codes, discrete=False)
+
+
+def test_one_hot_bins_read_what_no_linear_read_out_does():
+    x = np.arange(400)[:, None] / 100
+    source = x.astype(int) % 2  # rises and falls with x
+    assert explicitness(source, x, discrete=False) < 0.3
+    assert explicitness(source, x, discrete=False, one_hot=4) == pytest.approx(1, abs=1e-2)
