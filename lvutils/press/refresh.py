@@ -91,8 +91,17 @@ def tolerance(value: float, repeated: Sequence[float], exact: bool) -> float:
 
 
 def chaotic(results: Results) -> list[str]:
-    """Names of the values that other arithmetic moves by more than a fifth of themselves."""
-    return [n for n, v in results.values.items() if v.tolerance and v.tolerance > TIMES * CHAOTIC * abs(v.value) > 0]
+    """Names of the values that other arithmetic moves by more than a fifth of their size.
+
+    A difference near zero has no size of its own: that of a value is at least its spread over the seeds, and for an
+    effect half the width of its interval.
+    """
+    size = {name: max(abs(v.value), v.spread or 0.0) for name, v in results.values.items()}
+    for claim, name, e in results.effects():
+        full = f"{claim}: {name}" if name else claim
+        size[full] = max(size.get(full, 0.0), (e.high - e.low) / 2)
+    least = TIMES * EXACT_FLOOR
+    return [n for n, v in results.values.items() if (v.tolerance or 0) > max(TIMES * CHAOTIC * size[n], least)]
 
 
 def _jobs(path: Path, folder: Path) -> dict[tuple, Job]:
@@ -122,23 +131,24 @@ def _others(path: Path) -> dict[str, list[object]]:
 
 
 def _move(path: Path, base: Results, done: dict[tuple, Results | str]) -> dict[str, Moved]:
-    """What each parameter moves. Where the chapter refuses a value, as one that another parameter bounds, the next is
-    tried.
+    """What each parameter moves. Where the chapter refuses a value, as one that another parameter bounds, or the value
+    is what the profile takes anyway and moves nothing, the next is tried.
     """
     moved = {}
     for name, others in _others(path).items():
-        result, other = done["parameter", name], others[0]
-        for next_one in others[1:2]:
-            if isinstance(result, Results):
+        moved[name] = _moved(base.parameters[name], others[0], base, done["parameter", name])
+        for other in others[1:2]:
+            if moved[name].n_values and not moved[name].failed:
                 break
-            other = next_one
             try:
                 with tempfile.TemporaryDirectory(prefix="lv-") as folder:
                     todo = execute.plan(path, {"profile": "quick", name: other})
                     result = execute.execute(todo, Path(folder, "run"), quiet=True)
             except RunFailed as error:
                 result = str(error)
-        moved[name] = _moved(base.parameters[name], other, base, result)
+            again = _moved(base.parameters[name], other, base, result)
+            if not again.failed or moved[name].failed:
+                moved[name] = again
     return moved
 
 
