@@ -235,6 +235,11 @@ def bare_sibling_as_code(nb):
     c["source"] = source(c) + "\nSee `posterior-collapse`, too."
 
 
+def exact_without_reason(nb):
+    c = cell(nb, heading_code("begin("))
+    c["source"] = source(c) + "\nx = Interval.exact(sum(1, 2))"
+
+
 def widget_metadata(nb):
     nb["metadata"]["widgets"] = {}
 
@@ -273,6 +278,7 @@ def widget_metadata(nb):
         (widget_metadata, "notebook metadata widgets"),
         (long_line, "a line of 96 characters scrolls sideways, at most 88 here"),
         (long_code, "lines of code, at most 600"),
+        (exact_without_reason, "Interval.exact(sum(1, 2)) gives no reason"),
         (free_text, "parameter name takes any text"),
         (no_objections, "no paragraph that starts with **What a referee would"),
         (bare_sibling, "names the chapter posterior-collapse without a link; write *posterior-collapse*"),
@@ -328,7 +334,7 @@ def pooled(results, **changes):
             lambda r: [c.update(inside={"": [4, 5]}) for c in r["book"]["claims"].values()],
             "intervals too narrow: 12 of 15 estimates of other seeds lie in them",
         ),
-        (lambda r: r["claims"][0]["measured"][""].update(low=1, mean=1, high=1), "C1 effect has no interval"),
+        (lambda r: r["claims"][0]["measured"][""].update(low=1, mean=1, high=1, n=1), "C1 effect has no interval"),
         (lambda r: pooled(r, exact_moves=["n"]), "C1 n is given as exact and changes with the seed"),
         (
             lambda r: r["book"]["parameters"].update(x={"default": 1, "other": 2, "claims": [], "n_values": 0}),

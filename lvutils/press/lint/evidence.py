@@ -88,9 +88,15 @@ def coverage(c: Chapter) -> Found:
 
 
 def exact(c: Chapter) -> Found:
-    """Intervals without width are of closed forms or whole populations, and say so."""
+    """Intervals without width are of closed forms or whole populations, and say so. (Units that are all alike, as five
+    shares of zero, have an interval over them without width, too.)
+    """
+    for number, cell in c.code:
+        for call in re.findall(r"Interval\.exact\(((?:[^()]|\([^()]*\))*)\)", cell["source"]):
+            if "why=" not in call:
+                yield number, f"Interval.exact({call}) gives no reason; say why= there is no sampling error"
     for id_, name, effect in c.results.effects() if c.results else ():
-        if effect.is_exact and not effect.exact:
+        if effect.is_exact and not effect.exact and effect.n == 1:
             yield None, f"{id_} {name or 'effect'} has no interval; measure one, or Interval.exact(value, why=...)"
     for id_, verdicts in (c.results.book.claims if c.results and c.results.book else {}).items():
         for name in verdicts.exact_moves:
