@@ -37,6 +37,7 @@ CHECKS: dict[str, Callable[[Chapter], Found]] = {
         contract.siblings,
         contract.trains,
         evidence.claims,
+        evidence.explained,
         evidence.in_step,
         evidence.controls,
         evidence.coverage,

@@ -16,7 +16,7 @@ WORDS = {"code": "its code", "package": "what it uses of lvutils", "inputs": "it
 
 
 def claims(c: Chapter) -> Found:
-    """Verdicts are stored, printed as they are stored, shown as a table, and not without a word on why."""
+    """Verdicts are stored, printed as they are stored, shown as a table."""
     cells = c.sections.get("Does the claim hold?", [])
     if not any('<table class="lv-scorecard"' in shown_html(cell) for _, cell in cells):
         yield None, "the scorecard's table is not shown; end a folded cell with 'card'"
@@ -26,11 +26,15 @@ def claims(c: Chapter) -> Found:
     lines = re.findall(r"^C\d .+$", "".join(printed(cell) for _, cell in cells), re.MULTILINE)
     if lines != verdict_lines(c.results.claims, c.results):
         yield None, f"the printed verdicts are not those of the results file; run: lvutils refresh {c.slug}"
-    for claim in c.results.claims:
-        if c.results.verdict(claim) != "holds" and not (claim.why or claim.reason):
-            yield None, f"{claim.id} {c.results.verdict(claim)} without a word on why; set why= in its Claim"
     if not c.results.values:
         yield None, "no value is recorded; run.record() the numbers that matter"
+
+
+def explained(c: Chapter) -> Found:
+    """A verdict against the paper has a word on why."""
+    for claim in c.results.claims if c.results else ():
+        if c.results.verdict(claim) != "holds" and not (claim.why or claim.reason):
+            yield None, f"{claim.id} {c.results.verdict(claim)} without a word on why; set why= in its Claim"
 
 
 def in_step(c: Chapter) -> Found:
