@@ -95,7 +95,7 @@ class Run(Streams):
         named in ``keep`` are the quick ones, and the claims are ``untested``.
         Raises ValueError where the profiles name different sizes.
         """
-        if not sizes or set(PROFILES) & set(sizes) not in (set(), set(PROFILES)):
+        if not sizes or (set(PROFILES) & set(sizes) and set(PROFILES) != set(sizes)):
             raise ValueError(f"choose() takes {', '.join(PROFILES)}; got {', '.join(sizes) or 'nothing'}")
         if set(sizes) == set(PROFILES):
             if len(names := {frozenset(s) for s in sizes.values()}) != 1:
