@@ -2,22 +2,25 @@
 cannot take each other's ports.
 """
 
-import tempfile
+import os
 from pathlib import Path
 
 import nbval.kernel
 from jupyter_client.manager import KernelManager
 
 from lvutils.press import provisioner
+from lvutils.press.kernels import own_settings, short_folder
 
 
 class OwnSocketsKernelManager(KernelManager):
     """A kernel manager whose every instance has sockets of its own."""
 
     def __init__(self, **options):
-        self._sockets = tempfile.TemporaryDirectory(prefix="lv-")
+        self._sockets = short_folder()
         super().__init__(transport="ipc", ip=str(Path(self._sockets.name) / "k"), **options)
 
 
 nbval.kernel.KernelManager = OwnSocketsKernelManager
+_settings = short_folder()
+os.environ.update(own_settings(_settings.name))
 provisioner.use()
