@@ -2,6 +2,7 @@
 cannot take each other's ports.
 """
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -20,4 +21,6 @@ class OwnSocketsKernelManager(KernelManager):
 
 
 nbval.kernel.KernelManager = OwnSocketsKernelManager
+_left = tempfile.TemporaryDirectory(prefix="lv-")  # what chapters write goes there, and not beside them
+os.environ["LVUTILS_RESULTS"] = str(Path(_left.name) / "results.json")
 provisioner.use()
