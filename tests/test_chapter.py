@@ -1,4 +1,4 @@
-"""The frame of a chapter: begin, sizes, random numbers, recorded figures, the check against stored results."""
+"""The frame of a chapter: begin, sizes, random numbers, recorded values, the check against stored results."""
 
 import itertools
 import json
