@@ -81,7 +81,7 @@ def test_an_occupied_folder_is_left_alone(mini, tmp_path):
     (out / "thesis.txt").write_text("dear")
     for force in ([], ["--force"]):
         done = lvutils("run", mini, "--out", out, *force)
-        assert (done.returncode, "is not a finished run" in done.stderr) == (2, True)
+        assert (done.returncode, "which no run made; move it" in done.stderr) == (2, True)
     assert tree(out) == {out / "thesis.txt": b"dear"}
 
 
@@ -98,3 +98,13 @@ def test_a_bad_call_is_answered_before_heavy_imports():
     loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split())
     assert "lvutils.press.execute" in loaded
     assert not loaded & {"torch", "numpy", "papermill", "nbclient", "nbformat", "pandas", "matplotlib", "sklearn"}
+
+
+def test_a_place_that_cannot_be_written_and_seeds_without_end_are_found_out_first(mini, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = lvutils("sweep", mini, "-p", "shift=1", "--runs", tmp_path / "file" / "runs")
+    assert (done.returncode, "cannot write to" in done.stderr) == (2, True), done.stderr
+    done = lvutils("sweep", mini, "--seeds", "0:1000000000")
+    assert (done.returncode, "1000000000 seeds, expected at most 100000" in done.stderr) == (2, True)
+    for result in (done,):
+        assert len(result.stderr.strip().splitlines()) == 1

@@ -2,8 +2,13 @@
 
 import copy
 import json
+import signal
+import subprocess
+import sys
+import time
 
-from conftest import lvutils, read_json
+import pytest
+from conftest import gone, lvutils, read_json
 
 from lvutils.press.execute import plan
 
@@ -104,3 +109,62 @@ def test_what_a_kernel_logs_of_itself_does_not_reach_the_reader(mini, mini_noteb
     mini.write_text(json.dumps(notebook))
     done = lvutils("run", mini, "--profile", "quick", "--out", tmp_path / "out")
     assert (done.returncode, "caught" in done.stderr) == (0, False), done.stderr
+
+
+def test_only_what_a_run_made_is_replaced(mini, tmp_path):
+    out = tmp_path / "out"
+    assert lvutils("run", mini, "--profile", "quick", "--out", out).returncode == 0
+    (out / "thesis.txt").write_text("three years")
+    for extra in (["--force"], ["--force", "-p", "trouble=raise"]):
+        done = lvutils("run", mini, "--profile", "quick", "--out", out, *extra)
+        assert (done.returncode, "out holds thesis.txt, which no run made; move it" in done.stderr) == (2, True)
+    assert (out / "thesis.txt").read_text() == "three years"
+    (out / "thesis.txt").unlink()
+    assert lvutils("run", mini, "--profile", "quick", "--out", out, "--force").returncode == 0
+
+
+def test_a_user_s_own_settings_do_not_reach_a_run(mini, tmp_path):
+    start = tmp_path / "ipython" / "profile_default" / "startup" / "mine.py"
+    start.parent.mkdir(parents=True)
+    start.write_text("import numpy as np\nnp.random.default_rng = lambda *a: 1 / 0\n")
+    spec = tmp_path / "jupyter" / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text('{"argv": ["/bin/false"], "display_name": "Mine", "language": "python"}')
+    startup = tmp_path / "startup.py"
+    startup.write_text("1 / 0\n")
+    mine = {"IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_PATH": str(tmp_path / "jupyter")}
+    mine |= {"JUPYTER_DATA_DIR": str(tmp_path / "jupyter"), "PYTHONSTARTUP": str(startup)}
+    done = lvutils("run", mini, "--profile", "quick", "--out", tmp_path / "out", **mine)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_long_folder_for_temporary_files_is_no_hindrance(mini, tmp_path):
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    done = lvutils("run", mini, "--profile", "quick", "--out", tmp_path / "out", TMPDIR=str(long))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_run_that_is_told_to_end_leaves_nothing(mini, tmp_path, number):
+    out = tmp_path / "runs" / "out"
+    command = [sys.executable, "-m", "lvutils.press.cli", "run", str(mini), "-p", "pause=60", "--out", str(out)]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert gone(lambda: out.parent.is_dir() and any(out.parent.iterdir()))
+    time.sleep(4)  # the kernel starts
+    running.send_signal(number)
+    said = running.communicate(timeout=60)[0]
+    assert running.returncode != 0
+    assert "Traceback" not in said, said
+    assert list(out.parent.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(mini, tmp_path):
+    import platform
+
+    left = tmp_path / f".out.{platform.node()}.999999999"
+    other = tmp_path / ".out.another-machine.999999999"
+    for folder in (left, other):
+        folder.mkdir()
+    assert lvutils("run", mini, "--profile", "quick", "--out", tmp_path / "out").returncode == 0
+    assert (left.exists(), other.exists()) == (False, True)

@@ -21,7 +21,7 @@ from lvutils.press.compare import swept, table
 from lvutils.press.errors import Misuse
 from lvutils.press.notebook import dump
 from lvutils.press.runstore import Store
-from lvutils.record import Cost, Results
+from lvutils.record import ClaimRecord, Cost, Results, Value
 
 KILLS = 25
 
@@ -378,3 +378,67 @@ def test_a_cluster_of_ones_own_and_an_object_store(mini, tmp_path):
         server.stop()
         for name in cloud:
             del os.environ[name]
+
+
+def test_results_that_are_cut_count_as_not_finished_and_stand_in_no_way(mini, tmp_path):
+    runs = tmp_path / "runs [1]*?"
+    arguments = ("sweep", mini, "-p", "shift=1,2", "--profile", "quick", "--runs", runs, "--workers", "1")
+    assert lvutils(*arguments).returncode == 0
+    store = Store(str(runs), "mini")
+    cut = sorted(store.names(""))[0]
+    file = runs / "mini" / cut / "results.json"
+    file.write_text(file.read_text()[:100])
+    assert not store.has(cut)
+    again = lvutils(*arguments)
+    assert f"counts as not finished: {cut}: not JSON" in again.stdout
+    assert "2 runs, 1 there already, 1 to do" in again.stdout
+    assert again.returncode == 0, again.stderr
+    assert store.has(cut)
+
+
+def test_text_of_a_stranger_s_runs_does_not_run_in_a_reader_s_browser(tmp_path):
+    evil = '<img src=x onerror="alert(1)">'
+    folder = tmp_path / "runs" / "<b>mini"
+    for seed in (0, 1):
+        results = Results(
+            "mini", {"seed": seed, "profile": evil, evil: f"{evil}{seed}"}, {}, {}, {}, [], f"{seed}", {"code": evil}
+        )
+        results.values = {evil: Value(float(seed))}
+        results.claims = [ClaimRecord(evil, evil, evil, evil, evil, {}, "holds", evil)]
+        results.cost = Cost(1.0, 1, evil, {"torch": evil})
+        (folder / f"{seed}").mkdir(parents=True)
+        results.write(folder / f"{seed}" / "results.json")
+    done = lvutils("compare", folder)
+    assert done.returncode == 0, done.stderr
+    page = (folder / "comparison" / "report.html").read_text()
+    assert "onerror" in page
+    assert "<img src=x" not in page
+    assert "<b>mini" not in page
+
+
+STRANGER = """\
+import os, sys
+from distributed import Client
+try:
+    os.setuid(65534)
+except PermissionError:
+    pass  # tests that are not run by root try as the same user, who has no credentials either
+try:
+    with Client(sys.argv[1].replace("tls://", sys.argv[2]), timeout=5) as client:
+        print("ran", client.submit(os.getuid).result(timeout=5))
+except Exception as error:
+    print("refused", type(error).__name__)
+"""
+
+
+def test_no_other_user_of_the_machine_runs_code_on_the_workers_of_a_sweep():
+    from lvutils.press import sweep as sweeping
+
+    with sweeping._client(1, None) as client:
+        address = client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        assert client.submit(int, "7").result(timeout=60) == 7
+        for protocol in ("tcp://", "tls://"):
+            command = [sys.executable, "-c", STRANGER, address, protocol]
+            said = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+            assert said.startswith("refused"), said

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -16,10 +18,15 @@ from lvutils.press.errors import Misuse, RunFailed
 RUNS = ROOT / "runs"
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # a disk that takes no more
+
+
 class _Group(click.Group):
     """Commands whose errors are one line each: exit code 2 for misuse, 1 for a run that failed."""
 
     def invoke(self, context: click.Context):
+        for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was begun is cleared away
+            signal.signal(number, signal.default_int_handler)
         try:
             return super().invoke(context)
         except Misuse as error:
@@ -27,6 +34,11 @@ class _Group(click.Group):
             sys.exit(2)
         except RunFailed as error:
             click.echo(f"lvutils: {error}", err=True)
+            sys.exit(1)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            click.echo(f"lvutils: {error.filename or 'a file'} could not be written: {error.strerror}", err=True)
             sys.exit(1)
 
 
@@ -93,8 +105,6 @@ def run(chapter, pairs, profile, seed, out, timeout, force):
                 "give another --out, or --force to replace it"
             )
         click.echo(f"this run is there already: {shown(out)} (--force repeats it)")
-    elif out.exists() and not (out / "results.json").is_file() and not (out.is_dir() and not any(out.iterdir())):
-        raise Misuse(f"{shown(out)} exists and is not a finished run; give another --out")
     else:
         for line in retraining(path.stem, plan):
             click.echo(line)

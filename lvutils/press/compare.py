@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import html
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pandas as pd
 from lvutils.files import write_bytes, write_text
 from lvutils.parameters import nearest
 from lvutils.press.errors import Misuse, RunFailed
+from lvutils.press.kernels import short_folder
 from lvutils.press.pool import reach
 from lvutils.press.runstore import Store
 
@@ -98,7 +99,7 @@ def _html(parquet: Path, chapter: str, by: str | None, value: str | None) -> str
     from traitlets.config import Config
 
     given = {"table": str(parquet.resolve()), "chapter": chapter, "by": by or "", "value": value or ""}
-    with tempfile.TemporaryDirectory(prefix="lv-") as folder:
+    with short_folder() as folder:
         executed = Path(folder, "report.ipynb")
         try:
             papermill.execute_notebook(
@@ -116,7 +117,7 @@ def _html(parquet: Path, chapter: str, by: str | None, value: str | None) -> str
     notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True)
     body, _ = exporter.from_notebook_node(notebook)
-    return _PAGE.format(title=f"Runs of {chapter}", body=body)
+    return _PAGE.format(title=html.escape(f"Runs of {chapter}"), body=body)
 
 
 _PAGE = """<!DOCTYPE html>

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import re
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
@@ -15,11 +16,13 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from lvutils.files import write_json, write_text
+import psutil
+
+from lvutils.files import sync_folder, write_json, write_text
 from lvutils.parameters import ParameterError, check_values, nearest
 from lvutils.press.errors import KernelDied, Misuse, RunFailed
 from lvutils.press.identity import identity, run_name
-from lvutils.press.kernels import RUN_ENVIRONMENT, used
+from lvutils.press.kernels import RUN_ENVIRONMENT, own_settings, short_folder, used
 from lvutils.press.notebook import code_cells, parameters_of, read_notebook, shown
 from lvutils.record import Cost, RecordError, Results
 
@@ -103,15 +106,21 @@ def execute(
     whose kernel was lost, which leaves nothing.
     """
     out = out.resolve()
-    part = out.with_name(f".{out.name}.{os.getpid()}")
+    here = f".{out.name}.{platform.node()}."
+    part = out.with_name(f"{here}{os.getpid()}")
     failed = out.with_name(f"{out.name}.failed")
+    for folder in (out, failed):
+        if (name := foreign(folder)) is not None:
+            raise Misuse(f"{shown(folder)} holds {name}, which no run made; move it, or give another folder")
+    _clear(out.parent, here)
     try:
         part.mkdir(parents=True)
     except OSError as error:
         raise Misuse(f"cannot write to {shown(out.parent)}: {error.strerror or error}") from None
     try:
         write_json(part / "parameters.json", todo.parameters)
-        write_json(part / "environment.json", {"date": time.strftime("%Y-%m-%d"), "versions": versions()})
+        made = {"date": time.strftime("%Y-%m-%d"), "versions": versions()}
+        write_json(part / "environment.json", made)
         variables = {"LVUTILS_RESULTS": str(part / "results.json"), **(environment or {})}
         if train:
             variables["LVUTILS_TRAIN"] = str(part)
@@ -131,6 +140,7 @@ def execute(
                 message = f"the notebook ran to its end without a scorecard ({error})"
         if results is None:
             write_text(part / "error.txt", "\n".join([message, *_traceback(part / "chapter.ipynb")]) + "\n")
+            _sign(part, made)
             shutil.rmtree(failed, ignore_errors=True)
             part.replace(failed)
             raise RunFailed(
@@ -140,6 +150,7 @@ def execute(
         cpu, memory = round(after[0] - before[0], 1), after[1] // 1024
         results.cost = Cost(cpu, memory, time.strftime("%Y-%m-%d"), versions())
         results.write(part / "results.json")
+        _sign(part, made)
         if out.exists():
             shutil.rmtree(out)
         part.replace(out)
@@ -147,6 +158,39 @@ def execute(
         return results
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _clear(folder: Path, start: str) -> None:
+    """Remove what processes of this machine left that were killed in the midst of a run."""
+    for left in folder.iterdir() if folder.is_dir() else ():
+        number = left.name.removeprefix(start)
+        if left.name.startswith(start) and number.isdigit() and not psutil.pid_exists(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+OWN_FILES = {"chapter.ipynb", "parameters.json", "environment.json", "results.json", "error.txt"}
+
+
+def foreign(folder: Path) -> str | None:
+    """The name of something in a folder that no run made; None where a run made all of it, or it is empty."""
+    if folder.is_file():
+        return "something that is no folder"
+    if not folder.is_dir():
+        return None
+    try:
+        known = set(json.loads((folder / "environment.json").read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        known = set()
+    found = sorted(path.name for path in folder.iterdir())
+    if not (set(found) & {"results.json", "error.txt"} or not found):
+        return found[0]
+    return next((name for name in found if name not in known | OWN_FILES), None)
+
+
+def _sign(folder: Path, made: dict) -> None:
+    """Add to what a run was made with the names of all files that it left, so that it may be replaced by another."""
+    write_json(folder / "environment.json", {**made, "files": sorted(path.name for path in folder.iterdir())})
+    sync_folder(folder)
 
 
 def versions() -> dict[str, str]:
@@ -180,7 +224,10 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, variabl
     logging.getLogger("papermill").setLevel(logging.ERROR)
     chapter = part / "chapter.ipynb"
     # Sockets in a folder of the run's own: over TCP, runs that start at once now and then take each other's port.
-    with tempfile.TemporaryDirectory(prefix="lv-") as sockets, _environment({**RUN_ENVIRONMENT, **variables}):
+    with (
+        short_folder() as sockets,
+        _environment({**RUN_ENVIRONMENT, **own_settings(sockets), **variables}),
+    ):
         try:
             papermill.execute_notebook(
                 str(todo.path),

@@ -13,19 +13,17 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
-from lvutils.press.kernels import RUN_ENVIRONMENT, forked
+from lvutils.press.kernels import RUN_ENVIRONMENT, forked, short_folder
 from lvutils.press.zygote import HEADER
 
 # Read when an interpreter starts or a library is imported: a warm process serves only kernels that agree in these.
@@ -66,7 +64,8 @@ class Zygote:
     """A warm process of this one, that ends with it."""
 
     def __init__(self, environment: dict[str, str]):
-        self.path = os.path.join(tempfile.mkdtemp(prefix="lv-"), "zygote")
+        self.folder = short_folder()
+        self.path = os.path.join(self.folder.name, "zygote")
         self.life, theirs = socket.socketpair()
         with theirs, socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self.path)
@@ -87,7 +86,7 @@ class Zygote:
         if self.pid == os.getpid():  # and not a fork of the process that started it
             self.life.close()
             self.process.wait()
-            shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
+            self.folder.cleanup()
 
 
 def fork(arguments: list[str], environment: dict[str, str], cwd: str, output: tuple[int, int]) -> ForkedKernel:

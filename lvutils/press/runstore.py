@@ -10,7 +10,9 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from lvutils.press import execute
 from lvutils.press.errors import Misuse, RunFailed
 from lvutils.record import RecordError, Results
 
+READERS = 16  # files read at once, from a store far away
 MARKS = {"": "results.json", ".failed": "error.txt"}  # the file that says that a folder is complete
 
 
@@ -39,38 +42,55 @@ class Store:
             self.root = f"{os.path.abspath(root) if self.local else root.rstrip('/')}/{chapter}"
             self.chapter = chapter
             self.names("")
-        except (ImportError, OSError, ValueError) as error:
-            raise Misuse(f"cannot read {address}: {error or type(error).__name__}") from None
+        except Exception as error:  # each implementation of fsspec has errors of its own
+            raise Misuse(f"cannot read {address}: {_line(error)}") from None
+
+    def probe(self) -> None:
+        """Write and remove a small file, so that a place that cannot be written is found out first. Raises Misuse."""
+        file = f"{self.root}/.probe-{uuid.uuid4().hex}"
+        try:
+            self.files.makedirs(self.root, exist_ok=True)
+            self.files.pipe_file(file, b"probe")
+            self.files.rm_file(file)
+        except Exception as error:
+            raise Misuse(f"cannot write to {self.root}: {_line(error)}") from None
 
     def names(self, kind: str) -> set[str]:
         """Names of the finished runs, or with kind ".failed" of the failed ones."""
         self.files.invalidate_cache()
-        pattern = f"{self.root}/*{kind}/{MARKS[kind]}"
-        found = {path.split("/")[-2].removesuffix(kind) for path in self.files.glob(pattern)}
+        marks = (path.split("/")[-2:] for path in self.files.find(self.root, maxdepth=2))  # a name is no pattern here
+        found = {place[0].removesuffix(kind) for place in marks if place[-1] == MARKS[kind] and place[0].endswith(kind)}
         return {name for name in found if "." not in name}  # a run that failed after its scorecard holds results, too
 
     def has(self, name: str) -> bool:
-        """Whether a run is finished."""
+        """Whether a run is finished, with results that can be read."""
         self.files.invalidate_cache()
-        return self.files.exists(f"{self.root}/{name}/{MARKS['']}")
+        return self.files.exists(f"{self.root}/{name}/{MARKS['']}") and name in self.readable([name])[0]
 
     def read(self, name: str, file: str) -> str:
         """A file of a run, or of a failed one, as text."""
         return self.files.cat_file(f"{self.root}/{name}/{file}").decode()
 
+    def readable(self, names: Iterable[str]) -> tuple[set[str], list[str]]:
+        """Those of some finished runs whose results can be read, and a line for each whose file is cut or foreign."""
+        found, unreadable = self._read(sorted(names))
+        return set(found), unreadable
+
     def results(self, most: int | None = None) -> tuple[dict[str, Results], list[str]]:
         """The results of the finished runs by name, in the order of the names, and those that are not readable, a line
         each (runs of an earlier form). most: read so many at the most.
         """
-        names = sorted(self.names(""))[:most]
-        texts = self.files.cat([f"{self.root}/{name}/{MARKS['']}" for name in names]) if names else {}
+        return self._read(sorted(self.names(""))[:most])
+
+    def _read(self, names: list[str]) -> tuple[dict[str, Results], list[str]]:
         found, unreadable = {}, []
-        for path, text in sorted(texts.items()):
-            name = path.split("/")[-2]
+        with ThreadPoolExecutor(READERS) as readers:  # of one file each: others take a path for a pattern
+            texts = list(readers.map(self.files.cat_file, [f"{self.root}/{name}/{MARKS['']}" for name in names]))
+        for name, text in zip(names, texts, strict=True):
             try:
                 found[name] = Results.parse(text.decode(), name)
-            except RecordError as error:
-                unreadable.append(str(error))
+            except (RecordError, UnicodeDecodeError) as error:
+                unreadable.append(str(error) if isinstance(error, RecordError) else f"{name}: not UTF-8 text")
         return found, unreadable
 
     def execute(self, todo: execute.Plan, timeout: float | None = None) -> None:
@@ -115,3 +135,7 @@ class Store:
         with open(f"{self.root}/.claims", "ab") as file:
             fcntl.lockf(file, fcntl.LOCK_EX, 1, int(name[:15], 16))
             yield
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -42,12 +42,14 @@ def parse_seeds(text: str) -> list[int]:
     """``0:10`` (0 to 9) or ``0,3,7``. Raises Misuse."""
     try:
         first, colon, last = text.partition(":")
-        seeds = list(range(int(first), int(last))) if colon else [int(part) for part in text.split(",")]
+        seeds = range(int(first), int(last)) if colon else [int(part) for part in text.split(",")]
     except ValueError:
         seeds = []
     if not seeds:
         raise Misuse(f"--seeds {text!r}: expected FIRST:END, the end not included, or a list as 0,3,7")
-    return seeds
+    if len(seeds) > MOST:
+        raise Misuse(f"--seeds {text!r}: {len(seeds)} seeds, expected at most {MOST}")
+    return list(seeds)
 
 
 def read_points(path: Path) -> list[dict]:
@@ -100,7 +102,9 @@ def sweep(
         raise Misuse(f"{len(points)} runs, expected at most {MOST}")
     plans = {todo.name: todo for todo in execute.plan_all(path, points)}
     store = Store(runs, path.stem)
-    there = plans.keys() & store.names("")
+    there, unreadable = store.readable(plans.keys() & store.names(""))
+    for line in unreadable:
+        report(f"counts as not finished: {line}")
     known = plans.keys() & store.names(".failed") - there
     if retry_failed:
         for name in known:
@@ -114,6 +118,7 @@ def sweep(
     if line := reach(path.stem, {name for plan in plans.values() for name in plan.given}):
         report(line)
     if todo:
+        store.probe()
         with _client(workers, scheduler) as client:
             _drive(client, todo, store, outcome, timeout)
     return outcome
@@ -180,6 +185,7 @@ def _client(workers: int, scheduler: str | None):
         provisioner.use()  # one warm process for all workers, importing while Dask is imported and they start
     import dask
     from distributed import Client, LocalCluster
+    from distributed.security import Security
 
     if scheduler is not None:
         try:
@@ -197,6 +203,8 @@ def _client(workers: int, scheduler: str | None):
             dashboard_address=None,
             memory_limit=0,
             silence_logs=logging.CRITICAL,
+            protocol="tls://",
+            security=Security.temporary(),  # or any user of this machine could run code as this one
         ) as cluster,
         Client(cluster) as client,
     ):
