@@ -267,10 +267,12 @@ def test_the_columns_beside_the_required_ones_come_in_the_order_of_the_file(tmp_
     assert read.require("b", "label", "a", "gate_1", optional=[]) == ()
 
 
-def test_names_are_no_patterns(tmp_path):
-    read = table(tmp_path, "x[1],x.1\n1,2\n")
-    with pytest.raises(DataError, match=r"^mine\.csv: column 'x\.1' .*has no job; expected x\[1\] and perhaps x\?1$"):
-        read.require("x[1]", optional=["x?1"])
+@pytest.mark.parametrize("other", ["x?1", "x.2", "x"])
+def test_names_are_no_patterns_but_for_a_star_at_the_end(tmp_path, other):
+    with pytest.raises(DataError) as error:
+        table(tmp_path, "x[1],x.1\n1,2\n").require("x[1]", optional=[other])
+    message = r"column 'x\.1'( \(near: '.*'\))? has no job; expected x\[1\] and perhaps " + re.escape(other)
+    assert re.fullmatch(message, one_line(error, "mine.csv"))
 
 
 def test_who_finds_a_cell_wrong_names_its_place_alike(tmp_path):
@@ -558,6 +560,13 @@ def test_whole_numbers_stored_as_float_come_as_whole_numbers(tmp_path):
     read = read_arrays(written(tmp_path / "mine.npz", raw), {"x": 1}, whole=["x"])
     assert read.arrays["x"].dtype == np.int64
     assert read.arrays["x"].tolist() == [0, -3, 2**53]
+
+
+def test_one_value_throughout_is_refused_only_where_it_may_not_be(tmp_path):
+    path = written(tmp_path / "mine.npz", npz(x=np.ones((2, 2))))
+    assert read_arrays(path, {"x": 2}).arrays["x"].tolist() == [[1, 1], [1, 1]]
+    with pytest.raises(DataError, match=r"^mine\.npz: array 'x' is 1 throughout, expected values that differ$"):
+        read_arrays(path, {"x": 2}, varying=["x"])
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "examples").glob("*.npz")), ids=lambda path: path.name)
