@@ -267,6 +267,11 @@ def test_the_columns_beside_the_required_ones_come_in_the_order_of_the_file(tmp_
     assert read.require("b", "label", "a", "gate_1", optional=[]) == ()
 
 
+def test_the_nearest_name_is_found_whatever_its_case(tmp_path):
+    with pytest.raises(DataError, match=r"^mine\.csv: no column 'RATER' \(near: 'rater'\); found rater, object$"):
+        table(tmp_path, "rater,object\n1,2\n").text("RATER")
+
+
 @pytest.mark.parametrize("other", ["x?1", "x.2", "x"])
 def test_names_are_no_patterns_but_for_a_star_at_the_end(tmp_path, other):
     with pytest.raises(DataError) as error:
@@ -322,6 +327,10 @@ BROKEN_TABLES = {
     ),
     "UTF-16 without mark": ((HEADER + GOOD).encode("utf-16-le"), f"line 1 {NUL}"),
     "Latin-1": ((HEADER + GOOD + "café,1,2\n").encode("latin-1"), f"line 3 has the byte 0xE9, {BYTE}"),
+    "Latin-1 below a byte order mark": (
+        b"\xef\xbb\xbf" + HEADER.encode() + b"\xc9va,1,2\n",
+        f"line 2 has the byte 0xC9, {BYTE}",
+    ),
     "Windows-1252 after old line ends": (b"id,time,y\rca\x80,1,2\r", f"line 2 has the byte 0x80, {BYTE}"),
     "cut inside a letter": ((HEADER + "é,1,2").encode()[: len(HEADER) + 1], f"line 2 has the byte 0xC3, {BYTE}"),
     "zeros at the end": (HEADER + GOOD + "\0" * 512, f"line 3 {NUL}"),
@@ -445,6 +454,7 @@ def use(path):
     read.matrix(["time", "y"])
 
 
+@pytest.mark.filterwarnings("error")  # a warning would be a second line
 @pytest.mark.parametrize("case", BROKEN_TABLES)
 def test_a_broken_table_is_one_line(tmp_path, case):
     content, message = BROKEN_TABLES[case]
@@ -767,6 +777,7 @@ BROKEN_ARRAYS = {
 }
 
 
+@pytest.mark.filterwarnings("error")  # a warning would be a second line
 @pytest.mark.parametrize("case", BROKEN_ARRAYS)
 def test_a_broken_file_of_arrays_is_one_line(tmp_path, case):
     content, message = BROKEN_ARRAYS[case]
