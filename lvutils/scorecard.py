@@ -42,8 +42,13 @@ def scorecard_html(records: Sequence[ClaimRecord], pooled: Mapping[str, Verdicts
             + (f'<div class="lv-note">{html.escape(seeds_text(r, own))}</div>' if own and r.tested else "")
             + note_html(r, own),
         ]
-        rows.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
+        rows.append(f'<tr id="{row_id(r.id)}">' + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
     return f'<table class="lv-scorecard"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def row_id(claim: str) -> str:
+    """The id of a claim's row in the scorecard, which the chips of a chapter and of the scoreboard lead to."""
+    return f"claim-{claim.lower()}"
 
 
 def effects_html(measured: Mapping[str, Effect]) -> str:
