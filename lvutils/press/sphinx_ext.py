@@ -1,4 +1,4 @@
-"""What the book's build adds to the chapters: verdicts and cost at their head, readable docstrings."""
+"""What the book's build adds to its pages: verdicts and cost at a chapter's head, counts, readable docstrings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from lvutils.press.notebook import tags
 from lvutils.press.pages import chips
 from lvutils.press.pool import results_path, stored_results
 from lvutils.record import Results
+from lvutils.scorecard import row_id
 
 
 def setup(app):
     """Register with Sphinx (named in ``_config.yml``)."""
+    app.connect("config-inited", _configure)
+    app.add_js_file("print.js")
+    app.connect("source-read", _add_count)
     app.connect("source-read", _link_chapters)
     app.connect("source-read", _add_glance)
     app.connect("source-read", _add_moves)
@@ -24,6 +28,22 @@ def setup(app):
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("autodoc-process-docstring", _readable)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _configure(app, config) -> None:
+    """A home link in the bar above each page, and formulas that the Tab key passes over."""
+    # On a phone the side bar with the logo is folded away; on wide screens the style sheet hides this second one.
+    config.html_theme_options["article_header_start"] = ["toggle-primary-sidebar.html", "navbar-logo.html"]
+    # Each formula would be a tab stop, 167 in a chapter, for a menu that a click opens as well.
+    config.mathjax3_config.setdefault("options", {})["menuOptions"] = {"settings": {"inTabOrder": False}}
+
+
+def _add_count(app, docname: str, source: list[str]) -> None:
+    """On page one, at the end of its first paragraph: how many of the chapters exist."""
+    if docname == app.config.root_doc:
+        title, opening, rest = source[0].split("\n\n", 2)
+        said = f"{len(catalogue.written())} of {len(catalogue.papers())} chapters are written so far"
+        source[0] = f"{title}\n\n{opening} {said}: {{doc}}`see the gallery <gallery>`.\n\n{rest}"
 
 
 def _always_one_page(app, env, added, changed, removed) -> list[str]:
@@ -50,12 +70,24 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
     notebook = json.loads(source[0])
     first = notebook["cells"][0]
     first["source"] = "".join(first["source"]).replace(paper.card(), paper.card() + glance, 1)
+    _name_rows(notebook)
     if table := moves_html(results):
         at = next(k for k, cell in enumerate(notebook["cells"]) if "parameters" in tags(cell))
         text = f"What each parameter moves, changed once under the `quick` profile:\n\n```{{raw}} html\n{table}\n```"
         cell = {"cell_type": "markdown", "id": "what-moves", "metadata": {}, "source": text}
         notebook["cells"].insert(at + 1, cell)
     source[0] = json.dumps(notebook)
+
+
+def _name_rows(notebook: dict) -> None:
+    """An id for each row of the scorecard, for the chips to lead to, in outputs stored before the rows had one."""
+    for cell in notebook["cells"]:
+        for data in (o["data"] for o in cell.get("outputs", []) if "text/html" in o.get("data", {})):
+            text = "".join(data["text/html"])
+            if '<table class="lv-scorecard">' in text:
+                row = re.compile(r"<tr>(?=<td><strong>(C\d+)</strong>)")
+                data["text/html"] = row.sub(lambda m: f'<tr id="{row_id(m[1])}">', text)
+                return
 
 
 def _open_checks(slug: str) -> str:
