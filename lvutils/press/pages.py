@@ -17,7 +17,7 @@ from lvutils.press.lint import exceptions
 from lvutils.press.notebook import code_cells, read_notebook, shown
 from lvutils.press.pool import stored_results
 from lvutils.record import VERDICTS, ClaimRecord, Results
-from lvutils.scorecard import chip_html, controls_html, effects_html, note_html, seeds_text
+from lvutils.scorecard import chip_html, controls_html, effects_html, note_html, row_id, seeds_text
 
 THUMBNAILS = BOOK / "_static" / "thumbnails"
 THUMBNAIL_WIDTH = 480
@@ -82,12 +82,13 @@ def gallery() -> str:
 {len(all_papers)} papers, {n} chapter{"s" if n != 1 else ""} written. A picture opens its chapter. Grey cards are planned chapters, with a link to the paper.
 
 ```{{raw}} html
-<form class="lv-filter" role="search" aria-label="Filter the gallery" onsubmit="return false">
+<form class="lv-filter" role="search" aria-label="Filter the gallery" autocomplete="off" onsubmit="return false">
 <label>Part <select data-filter="part"><option value="">all</option>{part_options}</select></label>
 <label>Keyword <select data-filter="keywords"><option value="">all</option>{keyword_options}</select></label>
 <label>State <select data-filter="state"><option value="">all</option><option>written</option><option>planned</option></select></label>
-<label>Text <input type="text" data-filter="text" placeholder="title, author"></label>
+<label>Text <input type="text" data-filter="text" placeholder="author, venue, year"></label>
 <output aria-live="polite"></output>
+<button type="reset" hidden>Clear filters</button>
 </form>
 <div class="lv-gallery" data-filterable>
 {cards}
@@ -125,11 +126,12 @@ the verdict goes against the paper, in one made so that it is true (+).
 
 ```{{raw}} html
 <div class="lv-bar" role="img" aria-label="Verdicts: {", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])}">{bar}</div>
-<form class="lv-filter" aria-label="Filter the scoreboard" onsubmit="return false">
+<form class="lv-filter" role="search" aria-label="Filter the scoreboard" autocomplete="off" onsubmit="return false">
 <label>Verdict <select data-filter="verdict"><option value="">all</option>{verdicts}</select></label>
 <label>Part <select data-filter="part"><option value="">all</option>{part_options}</select></label>
-<label>Text <input type="text" data-filter="text" placeholder="claim, chapter"></label>
+<label>Text <input type="text" data-filter="text" placeholder="claim, C1, author"></label>
 <output aria-live="polite"></output>
+<button type="reset" hidden>Clear filters</button>
 </form>
 <div class="lv-scroll" tabindex="0" role="region" aria-label="All claims">
 <table class="lv-scorecard lv-scoreboard">
@@ -172,9 +174,9 @@ Made with {"; ".join(versions) or "nothing yet"}.
 
 
 def chips(results: Results) -> str:
-    """The verdicts of a chapter as a row of chips, each a link to the scorecard."""
+    """The verdicts of a chapter as a row of chips, each a link to its claim's row of the scorecard."""
     return " ".join(
-        f'<a href="#does-the-claim-hold" title="{_(c.claim)}">'
+        f'<a href="#{row_id(c.id)}" title="{_(c.claim)}">'
         f"{chip_html(results.verdict(c), f'{c.id} {results.verdict(c)}')}</a>"
         for c in results.claims
     )
@@ -192,15 +194,24 @@ def _card(paper: Paper) -> str:
         else '<div class="lv-nopicture" aria-hidden="true">planned</div>'
     )
     title = f'<a href="{href}">{_(paper.short)}</a>' if href else _(paper.short)
-    text = " ".join([paper.short, paper.title, *paper.authors]).lower()
     part = next(p for p in catalogue.parts() if p.id == paper.part)
     return (
         f'<article class="lv-card{"" if written else " lv-planned"}" data-part="{paper.part}" data-keywords="{_("|".join(paper.keywords))}" '
-        f'data-state="{"written" if written else "planned"}" data-text="{_(text)}">{picture}'
+        f'data-state="{"written" if written else "planned"}" data-text="{_(_words(paper, *paper.keywords))}">{picture}'
         f'<div class="lv-card-body"><p class="lv-part">{_(part.title)}</p><h3>{title}</h3>'
         f'<p class="lv-citation">{_(authors)}, <cite>{_(paper.title)}</cite>, {_(paper.venue)}</p>'
-        f'<p class="lv-keywords">{" ".join(f"<span>{_(k)}</span>" for k in paper.keywords)}</p></div></article>'
+        f'<p class="lv-keywords">{" ".join(_keyword(k) for k in paper.keywords)}</p></div></article>'
     )
+
+
+def _keyword(keyword: str) -> str:
+    return f'<button type="button" class="lv-keyword" data-keyword="{_(keyword)}" aria-pressed="false">{_(keyword)}</button>'
+
+
+def _words(paper: Paper, *more: str) -> str:
+    """What the text filter finds a paper by: all that its card prints, and its slug."""
+    parts = (paper.slug, paper.short, paper.title, *paper.authors, paper.venue, str(paper.year), *more)
+    return " ".join(parts).lower()
 
 
 def _claim_row(paper: Paper, results: Results, claim: ClaimRecord) -> str:
@@ -209,12 +220,12 @@ def _claim_row(paper: Paper, results: Results, claim: ClaimRecord) -> str:
     pooled = results.book.claims.get(claim.id) if results.book else None
     seeds = f'<div class="lv-note">{_(seeds_text(claim, pooled))}</div>' if pooled and claim.tested else ""
     return (
-        f'<tr data-part="{paper.part}" data-verdict="{verdict}" data-text="{_((paper.short + " " + claim.claim).lower())}">'
+        f'<tr data-part="{paper.part}" data-verdict="{verdict}" data-text="{_(_words(paper, claim.id, claim.claim))}">'
         f'<td><a href="{href}">{_(paper.short)}</a></td>'
         f"<td><strong>{claim.id}</strong> {_(claim.claim)}<br><small>Rule: {_(claim.rule)}</small></td>"
         f"<td>{_(claim.paper)} <em>({_(claim.source)})</em></td><td>{effects_html(claim.measured)}</td>"
         f"<td>{controls_html(claim)}</td>"
-        f'<td><a href="{href}#does-the-claim-hold">{chip_html(verdict)}</a>{seeds}'
+        f'<td><a href="{href}#{row_id(claim.id)}">{chip_html(verdict)}</a>{seeds}'
         f"{note_html(claim, pooled)}</td></tr>"
     )
 
