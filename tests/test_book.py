@@ -122,6 +122,24 @@ def test_the_scoreboard_shows_every_claim():
     assert text.count("<tr data-part=") == len(claims) >= 3
 
 
+def test_each_claim_has_a_row_of_its_own_that_the_chips_lead_to():
+    board = pages()[HTML / "book" / "scoreboard.html"]
+    for paper in catalogue.written():
+        path = HTML / "notebooks" / paper.part / f"{paper.slug}.html"
+        text = path.read_text(encoding="utf-8")
+        results = stored_results(paper.notebook)
+        for claim in results.claims if results else ():
+            row = f"claim-{claim.id.lower()}"
+            assert text.count(f'<tr id="{row}"><td><strong>{claim.id}</strong>') == 1, (paper.slug, claim.id)
+            assert f"#{row}" in pages()[path].links, (paper.slug, claim.id)
+            assert f"../notebooks/{paper.part}/{paper.slug}.html#{row}" in board.links, (paper.slug, claim.id)
+
+
+def test_page_one_says_how_many_chapters_exist():
+    text = (HTML / "book" / "intro.html").read_text(encoding="utf-8")
+    assert f"{len(catalogue.written())} of {len(catalogue.papers())} chapters are written so far" in text
+
+
 @pytest.mark.parametrize("page", ["glossary", "notation", "status", "bibliography", "api", "how-to-rerun"])
 def test_reference_pages_are_there_and_not_empty(page):
     assert len((HTML / "book" / f"{page}.html").read_text()) > 10_000
