@@ -13,7 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const keyword = controls.find((control) => control.dataset.filter === "keywords");
   const items = [...list.children];
 
-  // without case and accents: "Schoelkopf" stays another name, but "muller" finds "Müller"
+  // without case and accents: "muller" finds "Müller"
   const plain = (text) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
 
   const matches = (item, control) => {
