@@ -25,6 +25,7 @@ from lvutils.scorecard import verdict_lines
 from lvutils.streams import Streams
 
 if TYPE_CHECKING:
+    from lvutils.tables import Arrays, Table
     from lvutils.trained import Kept
 
 
@@ -115,11 +116,10 @@ class Run(Streams):
 
     # --- what the run leaves behind -----------------------------------------------------------------------------
 
-    def fingerprint(self, dataset: Dataset) -> None:
+    def fingerprint(self, data: Dataset | Table | Arrays) -> None:
         """Print the data's shape and hash on one stable line, and keep the hash for the results file."""
-        self._data[dataset.name] = dataset.sha256
-        shape = " x ".join(str(n) for n in dataset.x.shape)
-        print(f"{dataset.name}: {shape}, sha256 {dataset.sha256[:12]}")
+        self._data[data.name] = data.sha256
+        print(f"{data.name}: {data.extent}, sha256 {data.sha256[:12]}")
 
     def record(self, name: str, value: float, unit: str = "", exact: bool = False) -> float:
         """Keep a value for the results file; in the test run, hold it against the stored one.

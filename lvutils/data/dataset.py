@@ -41,6 +41,11 @@ class Dataset:
     columns: tuple[str, ...] = ()
 
     @property
+    def extent(self) -> str:
+        """Cases x columns, for the fingerprint."""
+        return " x ".join(map(str, self.x.shape))
+
+    @property
     def images(self) -> np.ndarray:
         """The cases as images, [n, height, width]. Raises DataError where a case is not an image."""
         if len(self.shape) != 2:

@@ -118,8 +118,8 @@ def sweep(
     if line := reach(path.stem, {name for plan in plans.values() for name in plan.given}):
         report(line)
     if todo:
-        store.probe()
         with _client(workers, scheduler) as client:
+            store.probe()
             _drive(client, todo, store, outcome, timeout)
     return outcome
 

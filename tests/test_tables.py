@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from lvutils.data import DataError
 from lvutils.paths import DATA
-from lvutils.readers import read_arrays, read_table
+from lvutils.tables import read_arrays, read_table
 
 # The same examples each time, none kept on disk; a busy machine is no failure.
 settings.register_profile("book", derandomize=True, database=None, deadline=None, max_examples=150)
@@ -111,7 +111,7 @@ def test_a_table_comes_back_as_it_was_written(folder, table, dialect, mark):
     assert read.columns == tuple(c.strip() for c in columns)
     assert read.rows == tuple(tuple(cell.strip() for cell in row) for row in rows)
     assert [read.text(c, empty=True) for c in read.columns] == [list(column) for column in zip(*read.rows, strict=True)]
-    assert (read.name, read.sha256, len(read)) == ("mine.csv", hashlib.sha256(raw).hexdigest(), len(rows))
+    assert (read.file, read.sha256, len(read)) == ("mine.csv", hashlib.sha256(raw).hexdigest(), len(rows))
 
 
 @given(st.data(), st.integers(1, 4), st.integers(1, 6), DIALECTS)
@@ -562,7 +562,7 @@ def test_arrays_come_back_as_numbers_of_two_types(tmp_path, compressed, dtype):
     assert read.arrays["x"].dtype.isnative
     np.testing.assert_array_equal(read.arrays["x"], values)
     np.testing.assert_array_equal(read.arrays["y"], [0.5, 2])
-    assert (read.name, read.sha256) == ("mine.npz", hashlib.sha256(raw).hexdigest())
+    assert (read.file, read.sha256) == ("mine.npz", hashlib.sha256(raw).hexdigest())
 
 
 def test_whole_numbers_stored_as_float_come_as_whole_numbers(tmp_path):
