@@ -13,7 +13,7 @@ import matplotlib.image
 import numpy as np
 from matplotlib.figure import Figure
 
-from lvutils.plot import COLORS, WIDTH
+from lvutils.plot import COLORS, DPI, WIDTH
 
 
 def mosaic(pictures, levels: int | None = None) -> np.ndarray:
@@ -108,7 +108,7 @@ class Frames:
         wide = width > 2 * height  # such frames stand below each other
         rows, columns = (len(shown), 1) if wide else (1, len(shown))
         each = (WIDTH - 0.8 * wide) / columns * height / width + 0.3 * (not wide)
-        figure = Figure((WIDTH, min(rows * each + 0.2, 8)), dpi=100, layout="constrained")
+        figure = Figure((WIDTH, min(rows * each + 0.2, 8)), dpi=DPI, layout="constrained")
         for ax, k in zip(figure.subplots(rows, columns), shown, strict=True):
             ax.imshow(self.images[k], "gray", vmin=0, vmax=1)
             if wide:

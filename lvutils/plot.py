@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from lvutils.stats import mean_interval
 
-WIDTH = 6.4  # inches, the book's text width at 100 dpi
+WIDTH = 6.4  # inches, the book's text width at 100 pixels an inch
+DPI = 200  # two pixels for each of the page: sharp on a dense screen
 
 # Okabe-Ito colours by role: the same role has the same colour in all chapters.
 COLORS = {
@@ -34,8 +35,8 @@ def use_style() -> None:
     mpl.rcParams.update(
         {
             "figure.figsize": (WIDTH, 3.2),
-            "figure.dpi": 100,
-            "savefig.dpi": 100,
+            "figure.dpi": DPI,
+            "savefig.dpi": DPI,
             "figure.facecolor": "white",
             "savefig.facecolor": "white",
             "figure.constrained_layout.use": True,
@@ -55,6 +56,17 @@ def use_style() -> None:
     )
     if "ipykernel" in sys.modules:
         _draw_once()
+
+
+def words(text: str, most: int = 30) -> str:
+    """A reader's word (a name, a label) for a figure, drawn as it is: no formula, no part of it lost.
+
+    most: characters after which it is cut, with an ellipsis.
+    """
+    text = " ".join(str(text).split())
+    text = text if len(text) <= most else text[: most - 1] + "…"
+    # A legend leaves out what begins with an underscore, unless a space without width stands before it.
+    return text.replace("$", r"\$") if not text.startswith("_") else "\u200b" + text.replace("$", r"\$")
 
 
 def _draw_once() -> None:

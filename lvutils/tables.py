@@ -183,14 +183,14 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) ->
 
     rows: as many cells each as there are columns; floats come with six digits. Raises ValueError for a row of others.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
+    lines = []
+    for row in (columns, *rows):
         if len(row) != len(columns):
             raise ValueError(f"{path.name}: a row of {len(row)} cells, expected {len(columns)}")
-        writer.writerow(f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row)
-    write_text(path, text.getvalue())
+        line = io.StringIO(newline="")  # the writer puts quotes around a lone \r only where lines end in one
+        csv.writer(line).writerow(f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row)
+        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+    write_text(path, "".join(lines))
     return path
 
 

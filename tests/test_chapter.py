@@ -306,7 +306,7 @@ def refuse(*_):
     raise OSError("disk full")
 
 
-@pytest.mark.parametrize(("patched", "content"), [(None, object()), ("replace", 1), ("write_bytes", 1)])
+@pytest.mark.parametrize(("patched", "content"), [(None, object()), ("replace", 1), ("open", 1)])
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(monkeypatch, tmp_path, patched, content):
     target = tmp_path / "results.json"
     target.write_text("old")

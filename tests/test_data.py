@@ -185,7 +185,7 @@ def test_a_table_of_another_form_is_refused_in_one_line_by_file_and_place(table,
 
 @pytest.mark.parametrize("name", ["none.csv", "."])
 def test_no_file_is_told(tmp_path, name):
-    with pytest.raises(DataError, match="expected a CSV file|not a readable CSV file"):
+    with pytest.raises(DataError, match=r"expected a CSV file|not a readable CSV file"):
         load_table(tmp_path / name)
 
 

@@ -23,7 +23,7 @@ def test_the_bundle_holds_all_frames_and_a_still_and_is_the_same_each_time():
     strip = imread(io.BytesIO(base64.b64decode(source)))[..., 0]
     assert strip.reshape(6, 8, 10) == pytest.approx(RAMP, abs=1 / 250)
     still = imread(io.BytesIO(base64.b64decode(bundle["image/png"])))
-    assert still.shape[1] == 640
+    assert still.shape[1] == 1280
     assert "script" not in bundle["text/html"]
     assert "brightness &lt;1&gt;" in bundle["text/html"]
     assert 'alt="a grey field"' in bundle["text/html"]

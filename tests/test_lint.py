@@ -3,11 +3,14 @@
 The chapter is the skeleton of a planned one, with what an author must fill in filled in, refreshed.
 """
 
+import base64
+import io
 import json
 import shutil
 
 import pytest
 from conftest import read_json
+from PIL import Image
 
 from lvutils.press import catalogue, lint
 from lvutils.press.lint import CHECKS, lint_chapter
@@ -95,12 +98,10 @@ def two_figures(nb):
 
 
 def wide_figure(nb):
-    import base64
-
     output = next(o for o in cell(nb, figure)["outputs"] if "image/png" in o["data"])
-    png = bytearray(base64.b64decode("".join(output["data"]["image/png"])))
-    png[16:20] = (900).to_bytes(4, "big")
-    output["data"]["image/png"] = base64.b64encode(png).decode()
+    buffer = io.BytesIO()
+    Image.new("L", (1800, 20)).save(buffer, "png", dpi=(200, 200))
+    output["data"]["image/png"] = base64.b64encode(buffer.getvalue()).decode()
 
 
 def swap_headings(nb):
@@ -252,7 +253,7 @@ def widget_metadata(nb):
         (rename_figure, f"set mystnb.figure.name to fig-{SLUG}-..."),
         (unfold_figure, "tag it hide-input"),
         (two_figures, "draws 2 figures; one cell, one figure"),
-        (wide_figure, "figure is 900 pixels wide"),
+        (wide_figure, "figure is 900 pixels of the page wide"),
         (swap_headings, "expected '## Data'"),
         (other_card, "the paper card differs from the catalogue's"),
         (other_title, "must start with the label and the catalogue's short title"),

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from lvutils.plot import COLORS, WIDTH, band, use_style
+from lvutils.plot import COLORS, DPI, WIDTH, band, use_style, words
+from lvutils.press.notebook import small_png
 from lvutils.stats import mean_interval
 
 mpl.use("Agg")
@@ -39,7 +40,7 @@ def test_a_figure_is_as_wide_as_the_page_and_opaque_white_at_its_edge(plt, shape
         ax.plot([0, 1], [0, 1])
     image = png_of(figure)
     height, width = image.shape[:2]
-    assert width == round(100 * WIDTH) <= 700
+    assert width == round(DPI * WIDTH) <= 1400
     assert height < width
     edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     assert (edge == 1).all()
@@ -58,15 +59,17 @@ def test_a_figure_in_a_kernel_is_shown_at_its_own_size():
     NotebookClient(notebook, kernel_name="python3").execute()
     (output,) = notebook.cells[0].outputs
     image = mpl.image.imread(io.BytesIO(base64.b64decode(output["data"]["image/png"])))
-    assert image.shape[:2] == (200, 640)
+    assert image.shape[:2] == (2 * DPI, 6.4 * DPI)
 
 
 def test_a_figure_weighs_little_enough_for_eight_in_a_chapter(plt):
     figure, ax = plt.subplots()
     ax.plot(np.random.default_rng(0).normal(size=(200, 5)).cumsum(0))
     buffer = io.BytesIO()
-    figure.savefig(buffer)
-    assert buffer.tell() < 600_000 / 8
+    figure.savefig(buffer, format="png")
+    stored, width = small_png(base64.b64encode(buffer.getvalue()).decode())
+    assert width == 100 * WIDTH  # pixels of the page, of which each has two by two
+    assert len(stored) < 600_000 / 8
 
 
 def test_lines_differ_in_more_than_colour(plt):
@@ -117,3 +120,18 @@ def test_a_band_needs_two_runs(plt, samples):
     ax = plt.subplots()[1]
     with pytest.raises(ValueError, match="at least 2 values"):
         band(ax, [0, 1], samples, label="one run", color="black")
+
+
+@pytest.mark.parametrize("text", ["$5 and $6", "a_b^c \\frac {x}", "<b>", "_hidden", "שלום עולם", "50 % \\$", "-1"])
+def test_a_readers_word_is_drawn_as_it_is(plt, text):
+    figure, ax = plt.subplots()
+    ax.plot([0, 1], label=words(text))
+    legend = ax.legend()
+    (drawn,) = legend.get_texts()
+    seen, is_formula = drawn._preprocess_math(drawn.get_text())
+    assert (seen.lstrip("\u200b"), is_formula) == (text, False)
+    figure.canvas.draw()
+
+
+def test_a_very_long_word_of_a_reader_is_cut_on_one_line():
+    assert words("word \n" * 50, most=12) == "word word w…"

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from lvutils.data import DataError
 from lvutils.paths import DATA
-from lvutils.tables import read_arrays, read_table
+from lvutils.tables import read_arrays, read_table, write_table
 
 # The same examples each time, none kept on disk; a busy machine is no failure.
 settings.register_profile("book", derandomize=True, database=None, deadline=None, max_examples=150)
@@ -796,3 +796,23 @@ def test_one_axis_is_one_axis(tmp_path):
         DataError, match=r"^mine\.npz: array 'x' has shape \(2, 2\), expected 1 axis, none of length 0$"
     ):
         read_arrays(written(tmp_path / "mine.npz", npz(x=np.eye(2))), {"x": 1})
+
+
+# --- tables that a run leaves -----------------------------------------------------------------------------------------
+
+
+@given(tables())
+def test_what_is_written_is_read_back(folder, table):
+    columns, rows = table
+    columns = [c.strip() for c in columns]
+    path = write_table(folder / "left.csv", columns, rows)
+    read = read_table(path)
+    assert (list(read.columns), [list(r) for r in read.rows]) == (columns, [[c.strip() for c in r] for r in rows])
+
+
+def test_floats_come_with_six_digits_and_a_short_row_is_refused(tmp_path):
+    path = write_table(tmp_path / "left.csv", ["name", "score", "n"], [["a,b", np.float64(1 / 3), 3]])
+    assert path.read_text() == 'name,score,n\n"a,b",0.333333,3\n'
+    with pytest.raises(ValueError, match=r"left\.csv: a row of 2 cells, expected 3"):
+        write_table(path, ["name", "score", "n"], [["a", 1.0]])
+    assert path.read_text().count("\n") == 2

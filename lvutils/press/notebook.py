@@ -8,10 +8,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lvutils.parameters import Parameter, ParameterError, parse_parameters
 from lvutils.paths import ROOT
 from lvutils.press.errors import Misuse
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PARAMETERS_TAG = "parameters"
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+>")
@@ -80,7 +84,8 @@ def clean(notebook: dict) -> dict:
                 text = _ADDRESS.sub(">", text) if mime == "text/plain" else _STYLER.sub(rf"\g<1>{count}", text)
                 data[mime] = text
             if "image/png" in data:
-                data["image/png"] = _small_png(data["image/png"])
+                data["image/png"], width = small_png(data["image/png"])
+                output["metadata"] = {"image/png": {"width": width}}  # JupyterLab's, in pixels of the page
     for cell in notebook["cells"]:
         cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k in ("tags", "mystnb")}
         if not cell["metadata"].get("tags", True):
@@ -88,33 +93,43 @@ def clean(notebook: dict) -> dict:
     return notebook
 
 
-_MARGIN = 10  # pixels that stay around what a figure shows
+_MARGIN = 0.1  # inches that stay around what a figure shows
+_PAGE_DPI = 100  # pixels of the page an inch
 
 
-def _small_png(encoded: str | list[str]) -> str:
-    """The same picture in fewer bytes: no transparency, since figures have a white ground, and narrow margins."""
+def small_png(encoded: str | list[str]) -> tuple[str, int]:
+    """The same picture in fewer bytes, and its width on a page: narrow margins, a palette of 256 colours that is made
+    for it (no transparency, since figures have a white ground).
+    """
     from PIL import Image, ImageChops
 
     image = Image.open(io.BytesIO(base64.b64decode("".join(encoded))))
-    dpi = image.info.get("dpi", (100, 100))
+    dpi = image.info.get("dpi", (_PAGE_DPI, _PAGE_DPI))
     if image.mode == "RGBA" and image.getextrema()[3] == (255, 255):
         image = image.convert("RGB")
     if image.mode == "RGB":
+        margin = round(_MARGIN * dpi[0])
         drawn = ImageChops.difference(image, Image.new("RGB", image.size, "white")).getbbox()
         if drawn is not None:
             left, top, right, bottom = drawn
             width, height = image.size
             image = image.crop(
                 (
-                    max(left - _MARGIN, 0),
-                    max(top - _MARGIN, 0),
-                    min(right + _MARGIN, width),
-                    min(bottom + _MARGIN, height),
+                    max(left - margin, 0),
+                    max(top - margin, 0),
+                    min(right + margin, width),
+                    min(bottom + margin, height),
                 )
             )
+        image = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, "png", optimize=True, dpi=dpi)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return base64.b64encode(buffer.getvalue()).decode(), page_width(image)
+
+
+def page_width(image: Image.Image) -> int:
+    """How wide a figure is to stand on a page, in its pixels: one of twice the pixels is a sharp one, no larger."""
+    return round(image.width * _PAGE_DPI / image.info.get("dpi", (_PAGE_DPI,))[0])
 
 
 def dump(notebook: dict) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 import json
 import re
+from pathlib import Path
+
+from docutils import nodes
+from PIL import Image
 
 from lvutils.paths import ROOT
 from lvutils.press import catalogue
 from lvutils.press.lint import exceptions
-from lvutils.press.notebook import tags
+from lvutils.press.notebook import page_width, tags
 from lvutils.press.pages import chips
 from lvutils.press.pool import results_path, stored_results
 from lvutils.record import Results
@@ -24,6 +28,7 @@ def setup(app):
     app.connect("source-read", _link_chapters)
     app.connect("source-read", _add_glance)
     app.connect("source-read", _add_moves)
+    app.connect("doctree-read", _size_figures)
     app.connect("env-get-outdated", _always_one_page)
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("autodoc-process-docstring", _readable)
@@ -155,6 +160,15 @@ def _link_chapters(app, docname: str, source: list[str]) -> None:
     else:
         return
     app.env.note_dependency(str(ROOT / "_toc.yml"))  # which changes with each new chapter
+
+
+def _size_figures(app, doctree) -> None:
+    """Each figure of a chapter at its size on the page, whatever the number of its pixels."""
+    for image in doctree.findall(nodes.image):
+        path = Path(app.srcdir, image["uri"])
+        if path.suffix == ".png" and "width" not in image and "jupyter_execute" in path.parts and path.is_file():
+            with Image.open(path) as opened:
+                image["width"] = f"{page_width(opened)}px"
 
 
 def _without_thebe(app, pagename, templatename, context, doctree) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
-import struct
 import warnings
+
+from PIL import Image
 
 from lvutils.parameters import nearest
 from lvutils.press.lint.chapter import Chapter, Found, markdown, printed
 from lvutils.press.new import headings as headings_of_new
-from lvutils.press.notebook import tags
+from lvutils.press.notebook import page_width, tags
 
 HEADINGS = headings_of_new()
 CHECKED_SECTIONS = ("Data", "Check the implementation", "Does the claim hold?")
@@ -139,9 +141,13 @@ def figures(c: Chapter) -> Found:
         if "hide-input" not in tags(cell):
             yield number, "a cell that draws is folded; tag it hide-input"
         for image in images:
-            width = struct.unpack(">I", base64.b64decode("".join(image))[16:20])[0]
+            with Image.open(io.BytesIO(base64.b64decode("".join(image)))) as opened:
+                width = page_width(opened)
             if width > MAX_FIGURE_PX:
-                yield number, f"figure is {width} pixels wide, at most {MAX_FIGURE_PX}; keep figsize within 6.4 inches"
+                yield (
+                    number,
+                    f"figure is {width} pixels of the page wide, at most {MAX_FIGURE_PX}; keep figsize in 6.4 inches",
+                )
     for name in sorted({n for n in names if n and names.count(n) > 1}):
         yield None, f"figure name {name} is used twice"
     if not names:
