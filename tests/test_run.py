@@ -59,17 +59,20 @@ def test_a_failed_run_keeps_its_notebook_and_says_where_it_failed(mini, tmp_path
     assert any(o["output_type"] == "error" for c in kept["cells"] for o in c.get("outputs", []))
 
 
-def test_a_kernel_that_dies_is_one_line(mini, tmp_path):
+def test_a_kernel_that_dies_is_told_with_its_cell_and_its_notebook_is_kept(mini, tmp_path):
     done = lvutils("run", mini, "-p", "trouble=die", "--out", tmp_path / "out")
     assert done.returncode == 1
-    assert "mini: the kernel died (out of memory, or killed)" in done.stderr
+    assert "mini: the kernel died in cell 4 (out of memory, or killed); the notebook up to there is" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+    kept = read_json(tmp_path / "out.failed" / "chapter.ipynb")
+    assert any("iris: 150 x 4" in text for c in kept["cells"] for o in c["outputs"] for text in o.get("text", []))
 
 
 def test_a_cell_that_hangs_is_stopped(mini, tmp_path):
     done = lvutils("run", mini, "-p", "trouble=hang", "--timeout", "20", "--out", tmp_path / "out")
     assert done.returncode == 1
-    assert "mini: a cell took longer than 20 s" in done.stderr
+    assert "mini: cell 4 took longer than 20 s" in done.stderr
 
 
 def test_a_readers_table_is_found_from_where_the_command_is_called(mini, tmp_path):

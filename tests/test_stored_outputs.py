@@ -14,6 +14,7 @@ import time
 import pytest
 from conftest import read_json
 
+from lvutils.paths import ROOT
 from lvutils.press import refresh as refreshing
 from lvutils.press.notebook import clean, dump, read_notebook
 from lvutils.press.pool import results_path
@@ -49,7 +50,7 @@ def test_the_refresh_tells_what_each_parameter_moves(stored_mini):
     assert moved["shift"].claims == ["C1", "C2", "C3"]
     assert moved["n_draws"].claims == ["C1", "C2", "C3"]
     assert (moved["pause"].claims, moved["pause"].n_values) == ([], 0)
-    assert moved["trouble"].failed.startswith("mini: the kernel died"), "of raise and die, which were tried"
+    assert moved["trouble"].failed.startswith("mini: the kernel died in cell 4"), "of raise and die, which were tried"
     assert "data" not in moved, "there is no example of a reader's file"
 
 
@@ -220,6 +221,23 @@ def test_nbval_is_red_when_it_must_be_and_only_then(stored_mini, tmp_path):
     assert {"green-unchanged", "green-divided", "green-harmless", "green-other-parameters"} <= passed
     for message in ("value mean is", "data: stored {'iris'", "verdict C1: stored inconclusive, now holds"):
         assert message in done.stdout
+
+
+def test_nbval_reports_a_dead_kernel_at_once_with_its_cell(stored_mini, tmp_path):
+    change(tmp_path / "red", stored_mini, source=[('trouble: str = \\"none', 'trouble: str = \\"die')])
+    shutil.copy(ROOT / "notebooks" / "conftest.py", tmp_path)
+    options = "--nbval-lax --nbval-current-env --nbval-cell-timeout 250 -p no:cacheprovider -rA"
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", ".", *options.split(), "--rootdir", str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert "the kernel died in this cell (out of memory, or killed)" in done.stdout, done.stdout[-3000:]
+    assert re.findall(r"^FAILED \S+::Cell (\d+)", done.stdout, re.MULTILINE)[0] == "3"  # as nbval counts, from 0
+    assert time.monotonic() - begun < 120
 
 
 def test_a_stored_notebook_holds_no_address_no_random_id_and_the_same_picture_in_fewer_bytes():

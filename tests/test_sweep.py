@@ -442,3 +442,26 @@ def test_no_other_user_of_the_machine_runs_code_on_the_workers_of_a_sweep():
             command = [sys.executable, "-c", STRANGER, address, protocol]
             said = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
             assert said.startswith("refused"), said
+
+
+def test_a_scheduler_without_workers_is_told_and_one_that_goes_away_is_one_line(mini, tmp_path):
+    file = tmp_path / "scheduler.json"
+    dask = [sys.executable, "-m", "dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    cluster = subprocess.Popen([*dask, "--scheduler-file", str(file)], stderr=subprocess.DEVNULL)
+    try:
+        assert gone(lambda: file.is_file() and file.stat().st_size)
+        address = read_json(file)["address"]
+        arguments = ["sweep", mini, "-p", "shift=1,2", "--runs", tmp_path / "runs", "--scheduler", address]
+        command = [sys.executable, "-u", "-m", "lvutils.press.cli", *map(str, arguments)]
+        driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        said = [driver.stdout.readline() for _ in range(2)]
+        assert said[1] == f"the scheduler at {address} has no workers; waiting for one (Ctrl-C ends it)\n", said
+    finally:
+        cluster.kill()
+        cluster.wait()
+    _, told = driver.communicate(timeout=120)
+    assert driver.returncode == 1
+    lines = [line for line in told.replace("\r", "\n").splitlines() if "?run/s" not in line and line.strip()]
+    assert lines == [
+        "lvutils: the scheduler went away, 2 runs are not done; with another, the command goes on from here"
+    ]

@@ -103,7 +103,7 @@ def execute(
     bars inside the notebook. train: models are trained anew and stored into ``out``, which may take its time. scored:
     False for a notebook that trains a model in place of judging claims. environment: set for the kernel alone.
     Raises Misuse for a folder that cannot be written, RunFailed for a run that fails, KernelDied (a RunFailed) for one
-    whose kernel was lost, which leaves nothing.
+    whose kernel was lost.
     """
     out = out.resolve()
     here = f".{out.name}.{platform.node()}."
@@ -128,7 +128,11 @@ def execute(
             variables["LVUTILS_QUIET"] = "1"
         before = used()
         limit = timeout or (None if train else CELL_TIMEOUT[todo.parameters["profile"]])
-        message = _papermill(todo, part, limit, bar, variables)
+        message, raised = None, RunFailed
+        try:
+            message = _papermill(todo, part, limit, bar, variables)
+        except KernelDied as error:
+            message, raised = str(error), KernelDied
         after = used()
         results = None
         if message is None and not scored:
@@ -143,9 +147,7 @@ def execute(
             _sign(part, made)
             shutil.rmtree(failed, ignore_errors=True)
             part.replace(failed)
-            raise RunFailed(
-                f"{todo.path.stem}: {message}; the notebook up to there is {shown(failed / 'chapter.ipynb')}"
-            )
+            raise raised(f"{todo.path.stem}: {message}; the notebook up to there is {shown(failed / 'chapter.ipynb')}")
         results.name, results.identity = todo.name, todo.identity
         cpu, memory = round(after[0] - before[0], 1), after[1] // 1024
         results.cost = Cost(cpu, memory, time.strftime("%Y-%m-%d"), versions())
@@ -221,7 +223,7 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, variabl
         from lvutils.press.engine import WriteOnce
 
     papermill_engines.register("lvutils", WriteOnce)
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what went wrong is told in one line, below
     chapter = part / "chapter.ipynb"
     # Sockets in a folder of the run's own: over TCP, runs that start at once now and then take each other's port.
     with (
@@ -250,12 +252,19 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, variabl
             number = error.cell_index + (0 if todo.given else 1)  # papermill puts its own cell before the failing one
             return f"cell {number} failed: {error.ename}: {_first_line(error.evalue)}"
         except CellTimeoutError:
-            return f"a cell took longer than {timeout:g} s"
+            return f"cell {_begun(chapter, todo)} took longer than {timeout:g} s"
         except DeadKernelError:
-            raise KernelDied(f"{todo.path.stem}: the kernel died (out of memory, or killed)") from None
+            raise KernelDied(f"the kernel died in cell {_begun(chapter, todo)} (out of memory, or killed)") from None
         except RuntimeError as error:  # what nbclient raises where a kernel does not answer
-            raise KernelDied(f"{todo.path.stem}: the kernel did not start: {_first_line(str(error))}") from None
+            raise KernelDied(f"the kernel did not start: {_first_line(str(error))}") from None
     return None
+
+
+def _begun(chapter: Path, todo: Plan) -> int:
+    """The number in the chapter, from 1, of the last cell that papermill began."""
+    cells = read_notebook(chapter)["cells"]
+    last = max((n for n, c in enumerate(cells, 1) if c["metadata"].get("papermill", {}).get("start_time")), default=0)
+    return last - (1 if todo.given else 0)  # papermill puts its own cell before it
 
 
 def _first_line(text: str) -> str:

@@ -20,7 +20,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from lvutils.press import execute
-from lvutils.press.errors import Misuse, RunFailed
+from lvutils.press.errors import KernelDied, Misuse, RunFailed
 from lvutils.record import RecordError, Results
 
 READERS = 16  # files read at once, from a store far away
@@ -100,12 +100,18 @@ class Store:
                 if not self.has(todo.name):  # while we waited, another sweep may have run it
                     for part in Path(self.root).glob(f".{todo.name}.*"):
                         shutil.rmtree(part, ignore_errors=True)  # of a process that was killed: we hold the claim
-                    execute.execute(todo, Path(self.root, todo.name), timeout=timeout, quiet=True)
+                    try:
+                        execute.execute(todo, Path(self.root, todo.name), timeout=timeout, quiet=True)
+                    except KernelDied:
+                        self.forget_failure(todo.name)
+                        raise
             return
         with tempfile.TemporaryDirectory(prefix="lv-") as folder:
             out = Path(folder, todo.name)
             try:
                 execute.execute(todo, out, timeout=timeout, quiet=True)
+            except KernelDied:
+                raise
             except RunFailed:
                 self._send(out.with_name(f"{out.name}.failed"), ".failed")
                 raise

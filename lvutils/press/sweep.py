@@ -120,12 +120,22 @@ def sweep(
     if todo:
         with _client(workers, scheduler) as client:
             store.probe()
+            if scheduler and not _workers(client):
+                report(f"the scheduler at {scheduler} has no workers; waiting for one (Ctrl-C ends it)")
             _drive(client, todo, store, outcome, timeout)
     return outcome
 
 
+def _workers(client) -> bool:
+    """Whether a cluster has workers, or gets its first in a few seconds."""
+    with contextlib.suppress(TimeoutError):
+        client.wait_for_workers(1, timeout=5)
+        return True
+    return False
+
+
 def _drive(client, todo: Sequence[execute.Plan], store: Store, outcome: Outcome, timeout: float | None) -> None:
-    from distributed import as_completed
+    from distributed import CancelledError, as_completed
     from tqdm import tqdm
 
     # One group, which Dask keeps in a queue for whichever worker is free. A name of its own for each sweep: a cluster
@@ -147,7 +157,12 @@ def _drive(client, todo: Sequence[execute.Plan], store: Store, outcome: Outcome,
             name = futures[future]
             try:
                 state, message = future.result()
-            except Exception as error:  # KilledWorker, or what the cluster says when it goes away
+            except CancelledError:
+                left = len(futures) - outcome.done - len(outcome.failed) - len(outcome.lost)
+                raise RunFailed(
+                    f"the scheduler went away, {left} runs are not done; with another, the command goes on from here"
+                ) from None
+            except Exception as error:  # KilledWorker, or what a worker could not read
                 state, message = "lost", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
             if state == "done":
                 outcome.done += 1
@@ -171,7 +186,7 @@ def work(path: str, given: dict, name: str, runs: str, timeout: float | None) ->
             store.execute(todo, timeout)
             return "done", ""
         except KernelDied as error:
-            lost = str(error)
+            lost = str(error).split("; the notebook")[0]  # which is not kept: another try may go through
         except RunFailed as error:
             return "failed", str(error)
     return "lost", lost
@@ -186,13 +201,14 @@ def _client(workers: int, scheduler: str | None):
     import dask
     from distributed import Client, LocalCluster
     from distributed.security import Security
+    from distributed.utils import silence_logging_cmgr
 
     if scheduler is not None:
         try:
             client = Client(scheduler, timeout=10)
         except (OSError, ValueError, TimeoutError) as error:
             raise Misuse(f"no Dask scheduler answers at {scheduler} ({type(error).__name__})") from None
-        with client:
+        with silence_logging_cmgr(logging.CRITICAL), client:  # what it says of a lost scheduler fills a screen
             yield client
         return
     with (
