@@ -116,6 +116,18 @@ class Parameter:
         tried = [self.type(t) for t in tried]
         return list(dict.fromkeys(t for t in tried if t != self.default and self.low <= t <= self.high))
 
+    def ends(self) -> list[object]:
+        """The extreme allowed values, which a run must survive: ends of the range, all choices; none for a file."""
+        if self.choices:
+            ends = self.choices
+        elif self.type is bool:
+            ends = (False, True)
+        elif self.item is not None:
+            ends = ([self.item(self.low)] * self.fewest, [self.item(self.high)] * self.most)
+        else:
+            ends = () if self.low is None else (self.type(self.low), self.type(self.high))
+        return [end for end in ends if end != self.default]
+
     def parse(self, text: str) -> object:
         """The value that ``text`` from a command line stands for, checked."""
         if self.type is str:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvutils.files import write_text
+from lvutils.files import parse_json, write_text
 
 if typing.TYPE_CHECKING:
     from lvutils.stats import Interval
@@ -169,13 +169,16 @@ class Moved:
 class Book:
     """What the refresh adds to the stored run. seeds: all that were run, the stored one first.
 
-    arithmetic: repetitions of the stored seed under other arithmetic. parameters: what each moves.
+    arithmetic: repetitions of the stored seed under other arithmetic. parameters: what each moves. ends: for each
+    "name=value" at an end of a parameter's range, tried under ``quick``, what went wrong (nothing: empty); None where
+    nobody looked.
     """
 
     seeds: list[int]
     claims: dict[str, Verdicts]
     arithmetic: int = 0
     parameters: dict[str, Moved] = field(default_factory=dict)
+    ends: dict[str, str] | None = None
 
 
 @dataclass
@@ -220,7 +223,7 @@ class Results:
     def parse(cls, text: str, where: str) -> Results:
         """The results that a text holds. where: names it in messages. Raises RecordError."""
         try:
-            content = json.loads(text)
+            content = parse_json(text)
         except ValueError as error:
             raise RecordError(f"{where}: not JSON ({error})") from None
         found = content.pop("schema", None) if isinstance(content, dict) else None

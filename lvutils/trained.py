@@ -25,7 +25,7 @@ import torch
 from safetensors.torch import load, save
 
 from lvutils.data import DataError
-from lvutils.files import write_bytes, write_json
+from lvutils.files import read_json, write_bytes, write_json
 from lvutils.parameters import nearest
 from lvutils.paths import MODELS
 from lvutils.streams import Streams
@@ -131,7 +131,7 @@ def card(name: str) -> dict:
     path = MODELS / f"{name}.json"
     if not path.is_file():
         raise DataError(f"unknown model {name!r}{nearest(name, names())}")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_json(path, ("sha256", "kind"))
 
 
 def load_tensors(name: str) -> dict[str, torch.Tensor]:

@@ -23,7 +23,7 @@ trouble: str = "none"  # what goes wrong; one of none, raise, die, hang
 data: str = "iris"  # table; one of iris, or a path to a CSV file
 """
 BEGIN = """\
-import os, time
+import os, time, warnings
 from lvutils import begin
 from lvutils.claims import Claim, Control, above, scorecard
 from lvutils.data import load
@@ -42,6 +42,8 @@ if trouble == "die":
 if trouble == "hang":
     time.sleep(600)
 time.sleep(pause)
+if n_draws < 3:
+    warnings.warn("few draws", RuntimeWarning, stacklevel=1)
 draws = shift + run.rng("draws").normal(size=n_draws)
 run.record("mean", draws.mean(), unit="1")
 run.record("closed_form", 2 * shift, exact=True)
@@ -93,11 +95,13 @@ def mini(tmp_path, mini_notebook) -> Path:
 @pytest.fixture(scope="session")
 def stored_mini(tmp_path_factory, mini_notebook) -> Path:
     """The small chapter, refreshed: executed, with its results beside it. Copy it before changing it."""
-    from lvutils.press.refresh import refresh
+    from lvutils.press import refresh as refreshing
 
     path = tmp_path_factory.mktemp("stored") / "mini.ipynb"
     path.write_text(dump(mini_notebook), encoding="utf-8")
-    refresh([path], workers=2, report=lambda text: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(refreshing, "PATIENCE", 3)  # for a chapter that hangs
+        refreshing.refresh([path], workers=2, report=lambda text: None)
     return path
 
 

@@ -1,12 +1,14 @@
 """Bad input: one clear line, exit code 2, nothing written, nothing heavy imported first."""
 
+import errno
 import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 from conftest import lvutils, make_notebook
 
-from lvutils.press import catalogue
+from lvutils.press import catalogue, cli
 from lvutils.press.notebook import dump
 
 
@@ -46,6 +48,7 @@ def test_a_bad_call_is_one_line_and_leaves_nothing(mini, tmp_path, arguments, sa
         ("{}", "is not a Jupyter notebook (KeyError: 'nbformat')"),
         ('{"nbformat": 3, "cells": []}', "not notebook format 4"),
         ('{"nbformat": 4, "cells": 7}', "is not a Jupyter notebook"),
+        ("[" * 100_000, "is not a Jupyter notebook (ValueError: nested too deeply)"),
         (dump(make_notebook(("1 + 1", []))), "expected one cell tagged 'parameters', found 0"),
         (dump(make_notebook(("beta = 1", ["parameters"]))), "expected 'name: type = literal  # meaning; range'"),
     ],
@@ -108,3 +111,41 @@ def test_a_place_that_cannot_be_written_and_seeds_without_end_are_found_out_firs
     assert (done.returncode, "1000000000 seeds, expected at most 100000" in done.stderr) == (2, True)
     for result in (done,):
         assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["run", "x\udcff.ipynb"], ["run", "ila-sdp", "-p", "data=x\udcff.csv"], ["compare", "x\udcff/ila-sdp"]],
+)
+def test_a_name_that_is_not_utf8_is_one_line(arguments):
+    done = lvutils(*arguments)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+    assert "expected names in UTF-8; rename the file or folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "digits.json: not a JSON file"),
+        ("[" * 100_000, "digits.json: not a JSON file (nested too deeply)"),
+        ("[]", "digits.json: no name, title, n_parameters, quality in it"),
+        ('{"name": "digits"}', "digits.json: no title, n_parameters, quality in it"),
+    ],
+)
+def test_a_card_that_cannot_be_read_is_one_line(monkeypatch, tmp_path, text, said):
+    monkeypatch.setattr(cli, "MODELS", tmp_path)
+    (tmp_path / "digits.json").write_text(text)
+    done = CliRunner().invoke(cli.main, ["list", "--models"])
+    assert done.exit_code == 1
+    assert said in done.output
+    assert len(done.output.strip().splitlines()) == 1
+
+
+def test_a_place_that_takes_no_files_is_one_line(monkeypatch):
+    def refuse():
+        raise PermissionError(errno.EACCES, "Permission denied", "book/status.md")
+
+    monkeypatch.setattr("lvutils.press.pages.write_pages", refuse)
+    done = CliRunner().invoke(cli.main, ["pages"])
+    assert done.exit_code == 1
+    assert done.output == "lvutils: book/status.md could not be written: Permission denied\n"

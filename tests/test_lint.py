@@ -336,6 +336,8 @@ def pooled(results, **changes):
             "intervals too narrow: 12 of 15 estimates of other seeds lie in them",
         ),
         (lambda r: r["claims"][0]["measured"][""].update(low=1, mean=1, high=1, n=1), "C1 effect has no interval"),
+        (lambda r: r["book"].update(ends=None), "the ends of its parameters' ranges were not tried"),
+        (lambda r: r["book"].update(ends={"n=9": "RuntimeWarning: x"}), "n=9 under quick: RuntimeWarning: x"),
         (lambda r: pooled(r, exact_moves=["n"]), "C1 n is given as exact and changes with the seed"),
         (
             lambda r: r["book"]["parameters"].update(x={"default": 1, "other": 2, "claims": [], "n_values": 0}),

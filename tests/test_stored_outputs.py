@@ -54,6 +54,21 @@ def test_the_refresh_tells_what_each_parameter_moves(stored_mini):
     assert "data" not in moved, "there is no example of a reader's file"
 
 
+def test_the_refresh_tries_the_ends_of_each_range(stored_mini):
+    ends = Results.read(results_path(stored_mini)).book.ends
+    died = "mini: the kernel died in cell 4 (out of memory, or killed)"
+    assert ends == {
+        "shift=-5.0": "",
+        "shift=5.0": "",
+        "n_draws=2": "RuntimeWarning: few draws",
+        "n_draws=1000": "",
+        "pause=60.0": refreshing.SLOW,
+        "trouble=raise": "mini: cell 4 failed: ValueError: planned",
+        "trouble=die": died,
+        "trouble=hang": refreshing.SLOW,
+    }
+
+
 def test_a_parameter_that_cannot_touch_a_claim_is_told_so(stored_mini):
     results = Results.read(results_path(stored_mini))
     results.book.parameters["shift"].claims = ["C1", "C3"]

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import click
 
+from lvutils.files import FileError, read_json
 from lvutils.parameters import split_values
 from lvutils.paths import MODELS, NOTEBOOKS, ROOT
 from lvutils.press import catalogue
 from lvutils.press.errors import Misuse, RunFailed
 
 RUNS = ROOT / "runs"
-
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # a disk that takes no more
+NO_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)  # a full disk, or no right to
 
 
 class _Group(click.Group):
@@ -28,18 +27,29 @@ class _Group(click.Group):
         for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was begun is cleared away
             signal.signal(number, signal.default_int_handler)
         try:
+            if odd := [word for word in sys.argv[1:] if not word.isprintable() and not _is_text(word)]:
+                raise Misuse(f"{odd[0]!r}: expected names in UTF-8; rename the file or folder")
             return super().invoke(context)
         except Misuse as error:
             click.echo(f"lvutils: {error}", err=True)
             sys.exit(2)
-        except RunFailed as error:
+        except (RunFailed, FileError) as error:
             click.echo(f"lvutils: {error}", err=True)
             sys.exit(1)
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in NO_WRITING:
                 raise
             click.echo(f"lvutils: {error.filename or 'a file'} could not be written: {error.strerror}", err=True)
             sys.exit(1)
+
+
+def _is_text(word: str) -> bool:
+    """Whether a word of the command line is what can be written as UTF-8, as a name of other bytes cannot."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -277,10 +287,8 @@ def _pairs(pairs) -> dict[str, str]:
 
 
 def _show_models() -> None:
-    import json
-
     for path in sorted(MODELS.glob("*.json")):
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = read_json(path, ("name", "title", "n_parameters", "quality"))
         quality = ", ".join(f"{k} {v}" for k, v in card["quality"].items())
         click.echo(f"{card['name']:<24} {card['title']}\n{'':<24} {card['n_parameters']} weights; {quality}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from lvutils.files import sync_folder, write_json, write_text
+from lvutils.files import read_json, sync_folder, write_json, write_text
 from lvutils.parameters import ParameterError, check_values, nearest
 from lvutils.press.errors import KernelDied, Misuse, RunFailed
 from lvutils.press.identity import identity, run_name
@@ -180,8 +179,8 @@ def foreign(folder: Path) -> str | None:
     if not folder.is_dir():
         return None
     try:
-        known = set(json.loads((folder / "environment.json").read_text(encoding="utf-8"))["files"])
-    except (OSError, ValueError, KeyError, TypeError):
+        known = set(read_json(folder / "environment.json", ["files"])["files"])
+    except (ValueError, TypeError):
         known = set()
     found = sorted(path.name for path in folder.iterdir())
     if not (set(found) & {"results.json", "error.txt"} or not found):

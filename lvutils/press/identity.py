@@ -18,6 +18,7 @@ from pathlib import Path
 
 import yaml
 
+from lvutils.files import read_json
 from lvutils.paths import DATA, MODELS, ROOT
 from lvutils.press.notebook import code_cells
 from lvutils.syntax import syntax
@@ -104,7 +105,7 @@ def _inputs(notebook: Mapping, slug: str) -> dict[str, str]:
             path.stem
         )  # a name may be put together, as f"capitals-lm-{k}"; a chapter's own models begin with its name
         if stem in words or stem.startswith(tuple(w for w in {*words, f"{slug}-"} if len(w) > 1 and w.endswith("-"))):
-            found[f"model {stem}"] = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+            found[f"model {stem}"] = read_json(path, ["sha256"])["sha256"]
     return found
 
 

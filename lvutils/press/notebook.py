@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lvutils.files import parse_json
 from lvutils.parameters import Parameter, ParameterError, parse_parameters
 from lvutils.paths import ROOT
 from lvutils.press.errors import Misuse
@@ -25,7 +26,7 @@ _STYLER = re.compile(r"\b(T_)[0-9a-f]{5}")  # the id that pandas gives a styled 
 def read_notebook(path: Path) -> dict:
     """A notebook (format 4). Raises Misuse where the file is missing or is not one."""
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook = parse_json(path.read_text(encoding="utf-8"))
         if notebook["nbformat"] != 4 or not isinstance(notebook["cells"], list):
             raise ValueError("not notebook format 4")
         for cell in notebook["cells"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
@@ -12,14 +13,17 @@ from lvutils.paths import DATA
 from lvutils.press import execute
 from lvutils.press.errors import RunFailed
 from lvutils.press.kernels import ARITHMETIC
-from lvutils.press.notebook import clean, dump, parameters_of, read_notebook, shown
+from lvutils.press.notebook import clean, code_cells, dump, parameters_of, read_notebook, shown
 from lvutils.press.pool import Job, results_path, run_all, stored_results
 from lvutils.record import Moved, Results, pool
 from lvutils.scorecard import scorecard_html, seeds_text, verdict_lines
 
+QUICK = ("parameter", "end")  # kinds of runs under quick, which may fail
 OTHER_SEEDS = 5  # beside the stored one
 EXACT_FLOOR, FLOOR = 1e-6, 1e-4  # relative: a closed form may move in its last digits, what was trained by more
 TIMES = 5  # the largest difference that other arithmetic made
+PATIENCE = 60  # seconds that a cell may take under quick with a parameter changed
+SLOW = "not waited for"  # which is no fault at the end of a range
 CHAOTIC = 0.2  # a value that other arithmetic moves by more than this share of itself says little
 
 
@@ -28,8 +32,8 @@ def refresh(notebooks: Sequence[Path], workers: int, report: Callable[[str], Non
 
     Each runs under its own seed, whose outputs are stored; under OTHER_SEEDS more, with which its verdicts are pooled
     and its intervals checked; again under other ARITHMETIC, which gives each value's tolerance; and under ``quick``
-    with each parameter changed once, which tells what it moves. A chapter's two files are replaced only when all its
-    runs are done. Raises RunFailed, after the rest is done, naming the chapters that failed.
+    with each parameter changed once, which tells what it moves, and at the ends of its range. A chapter's two files
+    are replaced only when all its runs are done. Raises RunFailed, after the rest is done, naming those that failed.
     """
     failures = []
     with tempfile.TemporaryDirectory(prefix="lv-") as folder:
@@ -44,12 +48,13 @@ def refresh(notebooks: Sequence[Path], workers: int, report: Callable[[str], Non
                 done[path][tuple(kind)] = result()
             except RunFailed as error:
                 done[path][tuple(kind)] = str(error)
-                if kind[0] != "parameter":
+                if kind[0] not in QUICK:
                     failures.append(f"{kind[0]} {kind[1]} of {error}")
             if len(done[path]) == wanted[path] and not any(
-                isinstance(r, str) for k, r in done[path].items() if k[0] != "parameter"
+                isinstance(r, str) for k, r in done[path].items() if k[0] not in QUICK
             ):
-                report(_store(path, jobs[path, "seed", 0].out / "chapter.ipynb", done[path]))
+                outs = {kind: jobs[path, *kind].out for kind in done[path]}
+                report(_store(path, outs, done[path]))
     if failures:
         raise RunFailed("\n".join(failures))
 
@@ -115,8 +120,27 @@ def _jobs(path: Path, folder: Path) -> dict[tuple, Job]:
     jobs["parameter", ""] = Job(execute.plan(path, {"profile": "quick"}), folder / f"{path.stem}-quick")
     for name, others in _others(path).items():
         plan = execute.plan(path, {"profile": "quick", name: others[0]})
-        jobs["parameter", name] = Job(plan, folder / f"{path.stem}-quick-{name}")
+        jobs["parameter", name] = Job(plan, folder / f"{path.stem}-quick-{name}", {"timeout": PATIENCE})
+    for k, (text, name, value) in enumerate(_ends(path)):
+        plan = execute.plan(path, {"profile": "quick", name: value})
+        jobs["end", text] = Job(plan, folder / f"{path.stem}-end-{k}", {"timeout": PATIENCE})
     return jobs
+
+
+def _ends(path: Path) -> list[tuple[str, str, object]]:
+    """The ends of each parameter's range: as text, the parameter's name, the value."""
+    declared = parameters_of(read_notebook(path), path.stem)
+    return [(f"{n}={v}", n, v) for n, p in declared.items() if n not in ("profile", "seed") for v in p.ends()]
+
+
+def _trouble(result: Results | str, out: Path) -> str:
+    """What went wrong in a run at the end of a range, in one line: an error, a warning; empty where nothing did."""
+    if isinstance(result, str):
+        return SLOW if "took longer than" in result else result.split("; the notebook")[0]
+    outputs = [o for _, cell in code_cells(read_notebook(out / "chapter.ipynb")) for o in cell["outputs"]]
+    said = "".join("".join(o["text"]) for o in outputs if o["output_type"] == "stream" and o["name"] == "stderr")
+    warned = [line.partition(": ")[2] for line in said.splitlines() if re.match(r"\S+:\d+: \w*Warning: ", line)]
+    return (warned or said.strip().splitlines() or [""])[0]
 
 
 def _others(path: Path) -> dict[str, list[object]]:
@@ -143,7 +167,7 @@ def _move(path: Path, base: Results, done: dict[tuple, Results | str]) -> dict[s
             try:
                 with tempfile.TemporaryDirectory(prefix="lv-") as folder:
                     todo = execute.plan(path, {"profile": "quick", name: other})
-                    result = execute.execute(todo, Path(folder, "run"), quiet=True)
+                    result = execute.execute(todo, Path(folder, "run"), quiet=True, timeout=PATIENCE)
             except RunFailed as error:
                 result = str(error)
             again = _moved(base.parameters[name], other, base, result)
@@ -171,8 +195,8 @@ def _moved(default: object, other: object, base: Results, result: Results | str)
     )
 
 
-def _store(path: Path, executed: Path, done: dict[tuple, Results | str]) -> str:
-    """Write the chapter and its results; a report on them."""
+def _store(path: Path, outs: dict[tuple, Path], done: dict[tuple, Results | str]) -> str:
+    """Write the chapter and its results; a report on them. outs: the folder of each run."""
     runs = [done["seed", k] for k in range(OTHER_SEEDS + 1)]
     repeated = [done["arithmetic", k] for k in range(len(ARITHMETIC))]
     results = runs[0]
@@ -185,7 +209,8 @@ def _store(path: Path, executed: Path, done: dict[tuple, Results | str]) -> str:
     base = done["parameter", ""]
     if isinstance(base, Results):
         results.book.parameters = _move(path, base, done)
-    notebook = clean(read_notebook(executed))
+    results.book.ends = {kind[1]: _trouble(r, outs[kind]) for kind, r in done.items() if kind[0] == "end"}
+    notebook = clean(read_notebook(outs["seed", 0] / "chapter.ipynb"))
     source = read_notebook(path)
     for cell, original in zip(notebook["cells"], source["cells"], strict=True):
         cell["id"] = original.get("id", cell["id"])
@@ -232,6 +257,7 @@ def _report(path: Path, results: Results, base: Results | str) -> list[str]:
             f"  {name} -> {moved.other}: moves {', '.join(moved.claims) or 'no claim'}, {moved.n_values} values"
             f"{moved.failed and ': ' + moved.failed}"
         )
+    lines += [f"  {end}: {trouble}" for end, trouble in results.book.ends.items() if trouble]
     if isinstance(base, str):
         lines.append(f"  quick: {base}")
     return lines

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Callable, Sequence
 
 import yaml
 
-from lvutils.files import write_bytes, write_json, write_text
+from lvutils.files import read_json, write_bytes, write_json, write_text
 from lvutils.parameters import nearest
 from lvutils.paths import MODELS, NOTEBOOKS, ROOT
 from lvutils.press import catalogue, execute
@@ -33,7 +32,7 @@ def index() -> dict[str, dict]:
 
 def cards(chapter: str) -> list[dict]:
     """The cards of the models that a chapter trains itself."""
-    found = (json.loads(p.read_text(encoding="utf-8")) for p in sorted(MODELS.glob(f"{chapter}-*.json")))
+    found = (read_json(p, ["name"]) for p in sorted(MODELS.glob(f"{chapter}-*.json")))
     return [card for card in found if card.get("chapter") == chapter]
 
 
@@ -102,7 +101,7 @@ def _store(name: str, job: Job, results: Results) -> str:
     MODELS.mkdir(parents=True, exist_ok=True)
     lines = []
     for each in made:
-        card = json.loads((job.out / f"{each}.json").read_text(encoding="utf-8"))
+        card = read_json(job.out / f"{each}.json")
         if shared:
             card |= {"notebook": job.todo.path.stem, "parameters": job.todo.parameters}
             card |= {"code": results.identity["code"], "run": dataclasses.asdict(results.cost)}

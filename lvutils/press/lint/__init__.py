@@ -43,6 +43,7 @@ CHECKS: dict[str, Callable[[Chapter], Found]] = {
         evidence.coverage,
         evidence.exact,
         evidence.reach,
+        evidence.ends,
         evidence.steady,
     )
 }

@@ -8,7 +8,7 @@ from lvutils.parameters import PROFILES
 from lvutils.press.identity import STORED, identity
 from lvutils.press.lint.chapter import Chapter, Found, printed, shown_html
 from lvutils.press.pool import results_path
-from lvutils.press.refresh import chaotic
+from lvutils.press.refresh import SLOW, chaotic
 from lvutils.scorecard import verdict_lines
 
 INSIDE, INSIDE_CHAPTER = 3 / 5, 0.85  # of the other seeds' estimates, within an effect's widened interval
@@ -118,6 +118,19 @@ def reach(c: Chapter) -> Found:
             yield None, f"parameter {name} = {moved.other!r}: {moved.failed}"
         elif not moved.claims and not moved.n_values and name not in files:
             yield None, f"parameter {name} moves no claim and no recorded value; take it away"
+
+
+def ends(c: Chapter) -> Found:
+    """The chapter was run under quick at both ends of each parameter's range, without an error or a warning.
+
+    A value that the chapter refuses in one line, as one that another parameter bounds, is none.
+    """
+    tried = c.results.book.ends if c.results and c.results.book else None
+    if tried is None and set(c.declared) > {"profile", "seed"}:
+        yield None, f"the ends of its parameters' ranges were not tried; run: lvutils refresh {c.slug}"
+    for end, trouble in (tried or {}).items():
+        if trouble and trouble != SLOW and "ParameterError" not in trouble:
+            yield None, f"{end} under quick: {trouble}"
 
 
 def steady(c: Chapter) -> Found:
