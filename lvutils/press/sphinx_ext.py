@@ -6,6 +6,8 @@ import html
 import json
 import re
 
+from docutils import nodes
+
 from lvutils.paths import ROOT
 from lvutils.press import catalogue
 from lvutils.press.lint import exceptions
@@ -14,6 +16,11 @@ from lvutils.press.pages import chips
 from lvutils.press.pool import results_path, stored_results
 from lvutils.record import Results
 from lvutils.scorecard import row_id
+
+SHOWN, SHOWN_SMALL = (
+    88,
+    104,
+)  # characters that fit from 1280 pixels on, as usual and in the style sheet's small type
 
 
 def setup(app):
@@ -25,6 +32,7 @@ def setup(app):
     app.connect("source-read", _add_glance)
     app.connect("source-read", _add_moves)
     app.connect("env-get-outdated", _always_one_page)
+    app.connect("doctree-resolved", _mark_wide_outputs)
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("autodoc-process-docstring", _readable)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -155,6 +163,15 @@ def _link_chapters(app, docname: str, source: list[str]) -> None:
     else:
         return
     app.env.note_dependency(str(ROOT / "_toc.yml"))  # which changes with each new chapter
+
+
+def _mark_wide_outputs(app, doctree, docname: str) -> None:
+    """Classes for the style sheet: which text outputs are columns, not to be wrapped, and which of these are wide."""
+    for block in doctree.findall(lambda node: isinstance(node, nodes.literal_block) and "output" in node["classes"]):
+        lines = [line for line in block.astext().splitlines() if line.strip()]
+        width = max(map(len, lines), default=0)
+        if 2 * sum(bool(re.search(r"\S {2,}\S", line)) for line in lines) >= len(lines) > 1:
+            block["classes"] += ["lv-columns"] + ["lv-wide"] * (width > SHOWN) + ["lv-wider"] * (width > SHOWN_SMALL)
 
 
 def _without_thebe(app, pagename, templatename, context, doctree) -> None:
