@@ -3,7 +3,7 @@
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
-  const boxes = "pre, div.math, div.math > mjx-container, .text_html, .lv-scroll, .pst-scrollable-table-container, .cell_output";
+  const boxes = "pre, div.math, div.math > mjx-container, .text_html, .pst-scrollable-table-container, .cell_output";
 
   const look = (box) => {
     const hidden = box.scrollWidth - box.clientWidth;

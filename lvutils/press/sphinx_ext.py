@@ -9,7 +9,7 @@ import re
 from docutils import nodes
 
 from lvutils.paths import ROOT
-from lvutils.press import catalogue
+from lvutils.press import catalogue, site
 from lvutils.press.lint import exceptions
 from lvutils.press.notebook import tags
 from lvutils.press.pages import chips
@@ -26,6 +26,7 @@ SHOWN, SHOWN_SMALL = (
 def setup(app):
     """Register with Sphinx (named in ``_config.yml``)."""
     app.connect("config-inited", _configure)
+    app.connect("builder-inited", site.install)
     app.add_js_file("print.js")
     app.connect("source-read", _add_count)
     app.connect("source-read", _link_chapters)
