@@ -120,7 +120,7 @@ def test_the_gallery_filters(visit):
     assert page.locator("form.lv-filter output").inner_text() == f"{n_mixtures} of 67"
     page.fill('[data-filter="text"]', "clusters without")
     assert shown.count() == 1
-    page.locator(".lv-card:visible h3 a").click()
+    page.locator(".lv-card:visible h2 a").click()
     assert "Clusters without centroids" in page.locator("article h1").inner_text()
 
 
@@ -135,7 +135,7 @@ def test_the_gallery_finds_all_that_a_card_prints(visit):
         ("posterior-collapse", [p for p in papers if p.slug == "posterior-collapse"]),
     ):
         page.fill('[data-filter="text"]', wanted)
-        shown = page.locator(".lv-card:visible h3").all_inner_texts()
+        shown = page.locator(".lv-card:visible h2").all_inner_texts()
         assert {p.short for p in found} <= set(shown), wanted
         assert 0 < len(shown) < len(papers) / 2, wanted
 
@@ -213,6 +213,7 @@ def test_filters_live_in_the_address_and_survive_back(visit):
 
 def test_the_head_of_the_scoreboard_stays_in_view(visit):
     page = visit.open("book/scoreboard.html")
+    page.mouse.move(700, 500)
     page.mouse.wheel(0, 4000)
     page.wait_for_function("scrollY > 3000")
     head = page.get_by_role("columnheader", name="Verdict")

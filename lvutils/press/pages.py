@@ -198,7 +198,7 @@ def _card(paper: Paper) -> str:
     return (
         f'<article class="lv-card{"" if written else " lv-planned"}" data-part="{paper.part}" data-keywords="{_("|".join(paper.keywords))}" '
         f'data-state="{"written" if written else "planned"}" data-text="{_(_words(paper, *paper.keywords))}">{picture}'
-        f'<div class="lv-card-body"><p class="lv-part">{_(part.title)}</p><h3>{title}</h3>'
+        f'<div class="lv-card-body"><p class="lv-part">{_(part.title)}</p><h2>{title}</h2>'
         f'<p class="lv-citation">{_(authors)}, <cite>{_(paper.title)}</cite>, {_(paper.venue)}</p>'
         f'<p class="lv-keywords">{" ".join(_keyword(k) for k in paper.keywords)}</p></div></article>'
     )

@@ -11,7 +11,7 @@ from docutils import nodes
 from PIL import Image
 
 from lvutils.paths import ROOT
-from lvutils.press import catalogue
+from lvutils.press import catalogue, site
 from lvutils.press.lint import exceptions
 from lvutils.press.notebook import page_width, tags
 from lvutils.press.pages import chips
@@ -19,10 +19,16 @@ from lvutils.press.pool import results_path, stored_results
 from lvutils.record import Results
 from lvutils.scorecard import row_id
 
+SHOWN, SHOWN_SMALL = (
+    88,
+    104,
+)  # characters that fit from 1280 pixels on, as usual and in the style sheet's small type
+
 
 def setup(app):
     """Register with Sphinx (named in ``_config.yml``)."""
     app.connect("config-inited", _configure)
+    app.connect("builder-inited", site.install)
     app.add_js_file("print.js")
     app.connect("source-read", _add_count)
     app.connect("source-read", _link_chapters)
@@ -30,6 +36,7 @@ def setup(app):
     app.connect("source-read", _add_moves)
     app.connect("doctree-read", _size_figures)
     app.connect("env-get-outdated", _always_one_page)
+    app.connect("doctree-resolved", _mark_wide_outputs)
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("autodoc-process-docstring", _readable)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -169,6 +176,15 @@ def _size_figures(app, doctree) -> None:
         if path.suffix == ".png" and "width" not in image and "jupyter_execute" in path.parts and path.is_file():
             with Image.open(path) as opened:
                 image["width"] = f"{page_width(opened)}px"
+
+
+def _mark_wide_outputs(app, doctree, docname: str) -> None:
+    """Classes for the style sheet: which text outputs are columns, not to be wrapped, and which of these are wide."""
+    for block in doctree.findall(lambda node: isinstance(node, nodes.literal_block) and "output" in node["classes"]):
+        lines = [line for line in block.astext().splitlines() if line.strip()]
+        width = max(map(len, lines), default=0)
+        if 2 * sum(bool(re.search(r"\S {2,}\S", line)) for line in lines) >= len(lines) > 1:
+            block["classes"] += ["lv-columns"] + ["lv-wide"] * (width > SHOWN) + ["lv-wider"] * (width > SHOWN_SMALL)
 
 
 def _without_thebe(app, pagename, templatename, context, doctree) -> None:
