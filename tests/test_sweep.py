@@ -135,6 +135,8 @@ def test_failures_are_kept_told_and_left_alone_until_asked_for(mini, tmp_path):
     page = (folder / "report.html").read_text()
     assert not re.search(r"(?:src|href)=[\"'](?:https?:)?//", page)
     assert "2 runs of mini" in page
+    assert "Draws lie above." in page
+    assert 'href="../' in page, "the notebook of each run"
     unknown = lvutils("compare", tmp_path / "runs" / "mini", "--by", "shft")
     assert (unknown.returncode, "unknown parameter shft; did you mean shift?" in unknown.stderr) == (2, True)
     empty = lvutils("compare", tmp_path / "runs" / "other")
@@ -178,6 +180,10 @@ def test_a_list_is_swept_and_compared(mini_notebook, tmp_path):
     assert second - first == pytest.approx(1.5)
     compared = lvutils("compare", runs / "mini")
     assert compared.returncode == 0, compared.stderr
+    page = (runs / "mini" / "comparison" / "report.html").read_text()
+    assert 'alt="mean [1] against weights"' not in page
+    assert 'alt="mean against weights"' in page
+    assert "closed_form against weights" not in page, "no swept parameter moves it"
 
 
 def test_a_run_that_failed_after_its_scorecard_is_not_a_finished_one(tmp_path):

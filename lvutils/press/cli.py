@@ -6,9 +6,11 @@ import errno
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import click
+import psutil
 
 from lvutils.files import FileError, read_json
 from lvutils.parameters import split_values
@@ -95,7 +97,7 @@ def run(chapter, pairs, profile, seed, out, timeout, force):
     """Run a chapter with other parameters, into a folder of its own. SLUG may be the path of a notebook."""
     from lvutils.press import execute
     from lvutils.press.notebook import shown
-    from lvutils.press.pool import reach
+    from lvutils.press.outcome import told
     from lvutils.press.training import retraining
     from lvutils.record import RecordError, Results
 
@@ -114,15 +116,17 @@ def run(chapter, pairs, profile, seed, out, timeout, force):
                 f"{shown(out)} holds another run (other parameters, code, data or versions); "
                 "give another --out, or --force to replace it"
             )
-        click.echo(f"this run is there already: {shown(out)} (--force repeats it)")
+        click.echo(f"this run is there already: {out.resolve()} (--force repeats it)")
     else:
         for line in retraining(path.stem, plan):
             click.echo(line)
         results = execute.execute(plan, out, timeout=timeout, bar=sys.stderr.isatty())
-        click.echo(f"{path.stem}: done in {results.cost.cpu_seconds:.0f} s, {shown(out)}")
-    for claim in results.claims:
-        click.echo(f"  {claim.id} {claim.verdict}: {claim.claim}")
-    if line := reach(path.stem, plan.given):
+        seconds = time.time() - psutil.Process().create_time()
+        click.echo(
+            f"{path.stem}: done in {seconds:.0f} s, start-up and all ({results.cost.cpu_seconds:.0f} s of processor "
+            f"time), {out.resolve()}"
+        )
+    for line in told(plan, results, out):
         click.echo(line)
 
 

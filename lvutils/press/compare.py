@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +12,12 @@ import pandas as pd
 
 from lvutils.files import write_bytes, write_text
 from lvutils.parameters import nearest
+from lvutils.press import catalogue
 from lvutils.press.errors import Misuse, RunFailed
 from lvutils.press.kernels import short_folder
-from lvutils.press.pool import reach
+from lvutils.press.pool import reach, stored_results
 from lvutils.press.runstore import Store
+from lvutils.scorecard import seeds_text
 
 REPORT = Path(__file__).with_name("report.ipynb")
 
@@ -85,12 +89,35 @@ def compare(address: str, out: Path, by: str | None, value: str | None, report: 
         write_bytes(out / "runs.parquet", frame.to_parquet(index=False))
     except OSError as error:
         raise Misuse(f"cannot write to {out}: {error.strerror or error}") from None
-    write_text(out / "report.html", _html(out / "runs.parquet", address.rstrip("/").rpartition("/")[2], by, value))
+    chapter = address.rstrip("/").rpartition("/")[2]
+    about = json.dumps(_about(address, chapter, frame, out))
+    write_text(out / "report.html", _html(out / "runs.parquet", chapter, by, value, about))
     report(f"{len(frame)} runs: {out / 'runs.csv'}, {out / 'runs.parquet'}, {out / 'report.html'}")
     return out / "report.html"
 
 
-def _html(parquet: Path, chapter: str, by: str | None, value: str | None) -> str:
+def _about(address: str, chapter: str, frame: pd.DataFrame, out: Path) -> dict:
+    """What the report says beside the table: the claims, the book's verdicts and values with their units, and links to
+    the runs where they are on this machine.
+    """
+    store = Store(address.rstrip("/").rpartition("/")[0] or ".", chapter)
+    one = store.results(most=1)[0]
+    path = next((p.notebook for p in catalogue.written() if p.slug == chapter), None)
+    stored = stored_results(path) if path else None
+    about = next(iter(one.values()), stored)
+    book = {c.id: f"{stored.verdict(c)}, {seeds_text(c, stored.book.claims[c.id])}" for c in stored.claims
+            if stored.book and c.id in stored.book.claims} if stored else {}  # fmt: skip
+    return {
+        "claims": {c.id: [c.claim, c.rule, book.get(c.id, "")] for c in about.claims},
+        "units": {name: v.unit for name, v in about.values.items()},  # noqa: PD011
+        "book": {name: v.value for name, v in stored.values.items()} if stored else {},  # noqa: PD011
+        "runs": {r: os.path.relpath(f"{store.root}/{r}/chapter.ipynb", out) for r in frame["run"]}
+        if store.local
+        else {},
+    }
+
+
+def _html(parquet: Path, chapter: str, by: str | None, value: str | None, about: str) -> str:
     """The report, one file that asks for nothing from elsewhere."""
     import nbformat
     import papermill
@@ -98,7 +125,7 @@ def _html(parquet: Path, chapter: str, by: str | None, value: str | None) -> str
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
-    given = {"table": str(parquet.resolve()), "chapter": chapter, "by": by or "", "value": value or ""}
+    given = {"table": str(parquet.resolve()), "chapter": chapter, "by": by or "", "value": value or "", "about": about}
     with short_folder() as folder:
         executed = Path(folder, "report.ipynb")
         try:
