@@ -9,6 +9,11 @@ they ended.
 It forks only while it has a single thread, and computes nothing beyond imports (and matplotlib's grammar of formulas,
 the first time one is read), so that a fork is as good as new.
 Linux only: elsewhere a fork of a process with these modules is not safe.
+
+Why not multiprocessing's forkserver: it serves one process and those that this one starts by multiprocessing. Here one
+warm process, found through the environment, serves Dask's workers, pytest's and nbclient alike, so that its imports
+are paid once a command and not once a worker; a kernel goes when the connection of whoever asked for it closes, also
+where that one was killed; and its exit status, time and memory come back to a process that is not its parent.
 """
 
 from __future__ import annotations
