@@ -54,6 +54,8 @@ class Paper:
 
     def card(self) -> str:
         """The paper card at the head of the chapter, as MyST Markdown."""
+        from lvutils.press.links import citation
+
         links = []
         if self.link:
             links.append(f"[arXiv:{self.arxiv}]({self.link})" if self.arxiv else f"[paper]({self.link})")
@@ -63,7 +65,7 @@ class Paper:
             [
                 ":::{admonition} The paper",
                 ":class: paper-card",
-                f"**{self.title}** {{footcite}}`{self.bibkey}`",
+                f"**{self.title}** {citation(self.bibkey)}",
                 "",
                 " · ".join([", ".join(self.authors), self.venue, *links]),
                 "",

@@ -246,6 +246,20 @@ def lint(slugs):
 
 
 @main.command()
+@click.argument("slugs", metavar="[SLUG]...", nargs=-1)
+def number(slugs):
+    """Write the right numbers into references to figures and equations."""
+    from lvutils.files import write_text
+    from lvutils.press.links import number as number_
+    from lvutils.press.notebook import dump, read_notebook
+
+    for path in _notebooks(slugs):
+        notebook = read_notebook(path)
+        number_(notebook)
+        write_text(path, dump(notebook))
+
+
+@main.command()
 @click.argument("slug")
 def new(slug):
     """Make a chapter's skeleton from the catalogue."""

@@ -53,9 +53,8 @@ def headings() -> tuple[str, ...]:
 
 
 def _figure(slug: str, name: str) -> dict:
-    caption = "TODO: one or two sentences that say what is drawn and what to see in it."
     alt = "TODO: what one would see, for a reader who cannot see it: axes, curves, the main contrast."
-    figure = {"figure": {"name": f"fig-{slug}-{name}", "caption": caption}, "image": {"alt": alt}}
+    figure = {"figure": {"name": f"fig-{slug}-{name}"}, "image": {"alt": alt}}
     return {"mystnb": figure, "tags": ["hide-input"]}
 
 
@@ -78,7 +77,7 @@ def _cells(paper: Paper):
 **You need.** TODO
 """,
     )
-    yield "markdown", f"## The idea in one picture\n\nTODO: ten lines for a newcomer, and {{numref}}`fig-{slug}-idea`."
+    yield "markdown", f"## The idea in one picture\n\nTODO: ten lines for a newcomer, and [Figure 1](#fig-{slug}-idea)."
     yield (
         "code",
         """
@@ -94,6 +93,8 @@ plt.show()
 """,
         _figure(slug, "idea"),
     )
+    caption = "**Figure 1.** TODO: one or two sentences that say what is drawn and what to see in it."
+    yield "markdown", caption, {"tags": ["caption"]}
     yield "markdown", "## Set-up\n\nTODO: what the parameters turn."
     yield (
         "code",
@@ -188,7 +189,4 @@ TODO
 ```
 """,
     )
-    yield (
-        "markdown",
-        f"## Further reading\n\nTODO. Sibling chapters: {siblings}.\n\n```{{footbibliography}}\n```",
-    )
+    yield "markdown", f"## Further reading\n\nTODO. Sibling chapters: {siblings}."

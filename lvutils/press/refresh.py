@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lvutils.files import write_text
 from lvutils.paths import DATA
-from lvutils.press import execute
+from lvutils.press import execute, links
 from lvutils.press.errors import RunFailed
 from lvutils.press.kernels import ARITHMETIC
 from lvutils.press.notebook import clean, code_cells, dump, parameters_of, read_notebook, shown
@@ -214,6 +214,7 @@ def _store(path: Path, outs: dict[tuple, Path], done: dict[tuple, Results | str]
     source = read_notebook(path)
     for cell, original in zip(notebook["cells"], source["cells"], strict=True):
         cell["id"] = original.get("id", cell["id"])
+    links.number(notebook)
     _show_pooled(notebook, results)
     write_text(path, dump(notebook))
     results.write(results_path(path))

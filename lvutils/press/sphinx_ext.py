@@ -11,7 +11,7 @@ from docutils import nodes
 from PIL import Image
 
 from lvutils.paths import ROOT
-from lvutils.press import catalogue, site
+from lvutils.press import catalogue, links, site
 from lvutils.press.lint import exceptions
 from lvutils.press.notebook import page_width, tags
 from lvutils.press.pages import chips
@@ -34,6 +34,7 @@ def setup(app):
     app.connect("source-read", _link_chapters)
     app.connect("source-read", _add_glance)
     app.connect("source-read", _add_moves)
+    app.connect("source-read", _resolve_links)
     app.connect("doctree-read", _size_figures)
     app.connect("env-get-outdated", _always_one_page)
     app.connect("doctree-resolved", _mark_wide_outputs)
@@ -167,6 +168,14 @@ def _link_chapters(app, docname: str, source: list[str]) -> None:
     else:
         return
     app.env.note_dependency(str(ROOT / "_toc.yml"))  # which changes with each new chapter
+
+
+def _resolve_links(app, docname: str, source: list[str]) -> None:
+    """A chapter's links become references of the book, and its captions' cells captions."""
+    if docname.startswith("notebooks/") and docname.rsplit("/", 1)[-1] in {p.slug for p in catalogue.papers()}:
+        notebook = json.loads(source[0])
+        links.for_sphinx(notebook)
+        source[0] = json.dumps(notebook)
 
 
 def _size_figures(app, doctree) -> None:

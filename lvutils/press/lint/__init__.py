@@ -24,6 +24,7 @@ CHECKS: dict[str, Callable[[Chapter], Found]] = {
         form.checked_cells,
         form.figures,
         form.labels,
+        form.references,
         form.paths,
         form.size,
         form.length,

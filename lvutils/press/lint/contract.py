@@ -7,7 +7,7 @@ from functools import cache
 
 from lvutils.parameters import nearest
 from lvutils.paths import BOOK, NOTEBOOKS
-from lvutils.press import catalogue
+from lvutils.press import catalogue, links
 from lvutils.press.errors import Misuse
 from lvutils.press.lint.chapter import Chapter, Found, markdown
 from lvutils.press.notebook import parameters_of, tags
@@ -66,19 +66,9 @@ def exercises(c: Chapter) -> Found:
 
 
 def citations(c: Chapter) -> Found:
-    """Citations are in the bibliography, and listed a chapter."""
-    keys = {
-        k.strip()
-        for group in re.findall(r"\{foot(?:full)?cite(?::\w+)?\}`([^`]+)`", c.markdown)
-        for k in group.split(",")
-    }
-    for key in sorted(keys - _bib_keys()):
+    """Citations are in the bibliography."""
+    for key in sorted(set(links.cited(c.markdown)) - _bib_keys()):
         yield None, f"citation {key} is not in book/references.bib{nearest(key, _bib_keys())[:80]}"
-    further = "\n".join(markdown(cell) for _, cell in c.sections.get("Further reading", []))
-    if "{footbibliography}" not in further:
-        yield None, "'## Further reading' has no ```{footbibliography}``` block"
-    if c.markdown.count("{cite}"):
-        yield None, "use {footcite}: {cite} collides across the book's pages"
 
 
 def free_text(c: Chapter) -> Found:

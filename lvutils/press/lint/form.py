@@ -10,13 +10,14 @@ import warnings
 from PIL import Image
 
 from lvutils.parameters import nearest
+from lvutils.press import links
 from lvutils.press.lint.chapter import Chapter, Found, markdown, printed
 from lvutils.press.new import headings as headings_of_new
 from lvutils.press.notebook import page_width, tags
 
 HEADINGS = headings_of_new()
 CHECKED_SECTIONS = ("Data", "Check the implementation", "Does the claim hold?")
-TAGS = {"parameters", "hide-input", "nbval-check-output", "nbval-ignore-output"}
+TAGS = {"caption", "parameters", "hide-input", "nbval-check-output", "nbval-ignore-output"}
 MAX_BYTES, MAX_FIGURES, MAX_CELLS, MAX_FIGURE_PX = 600_000, 8, 60, 700
 MAX_CODE_LINES, MAX_LINE, MAX_FOLDED_LINE = 600, 88, 120  # lines as written, folded ones too; the page shows no more
 
@@ -117,7 +118,12 @@ def checked_cells(c: Chapter) -> Found:
 
 def figures(c: Chapter) -> Found:
     """One figure a cell, named, referred to, with caption and alt text, folded, not too wide."""
-    names = []
+    names, referred = [], links.referred(c.markdown)
+    captioned = {
+        figure["metadata"]["mystnb"]["figure"]["name"]
+        for figure, below in links.captions(c.notebook)
+        if below is not None and len(links.caption(below)) >= 40
+    }
     for number, cell in c.code:
         images = [o["data"]["image/png"] for o in cell["outputs"] if "image/png" in o.get("data", {})]
         if not images:
@@ -129,13 +135,10 @@ def figures(c: Chapter) -> Found:
         names.append(name)
         if not name.startswith(f"fig-{c.slug}-"):
             yield number, f"figure name {name!r}: set mystnb.figure.name to fig-{c.slug}-..."
-        elif f"`{name}`" not in c.markdown:
-            yield number, f"no text refers to this figure; write {{numref}}`{name}`"
-        if len(mystnb.get("figure", {}).get("caption", "")) < 40:
-            yield (
-                number,
-                "figure without a caption; set mystnb.figure.caption in the cell's metadata (one or two sentences)",
-            )
+        elif name not in referred:
+            yield number, f"no text refers to this figure; write [Figure {len(names)}](#{name})"
+        if name not in captioned:
+            yield number, "figure without a caption; give it a cell below, tagged caption (one or two sentences)"
         if len(mystnb.get("image", {}).get("alt", "")) < 40:
             yield number, "figure without alt text; set mystnb.image.alt in the cell's metadata (what one would see)"
         if "hide-input" not in tags(cell):
@@ -183,13 +186,29 @@ def paths(c: Chapter) -> Found:
             yield number, f"a path of one machine ({machine[0]})"
 
 
+def references(c: Chapter) -> Found:
+    """References in the form that JupyterLab shows, with the numbers of what they lead to."""
+    for number, cell in c.cells:
+        for role in links.ROLES.finditer(markdown(cell)):
+            yield number, f"{role[0]!r} is nothing to JupyterLab; write a link (CONTRIBUTING, References)"
+    known = links.numbers(c.notebook)
+    for label in sorted(links.referred(c.markdown) - known.keys()):
+        yield None, f"a reference leads to {label}, which is not in the chapter{nearest(label, known)}"
+    right = {**c.notebook, "cells": [dict(cell) for _, cell in c.cells]}
+    links.number(right)
+    for (number, cell), other in zip(c.cells, right["cells"], strict=True):
+        if cell["source"] != other["source"]:
+            yield number, f"a number of a figure or equation is not that of its place; run: lvutils number {c.slug}"
+
+
 def size(c: Chapter) -> Found:
     """Bytes and cells."""
     size = c.path.stat().st_size
     if size > MAX_BYTES:
         yield None, f"{size / 1000:.0f} kB, at most {MAX_BYTES / 1000:.0f}; draw fewer or plainer figures"
-    if len(c.cells) > MAX_CELLS:
-        yield None, f"{len(c.cells)} cells, at most {MAX_CELLS}"
+    n = sum(links.CAPTION not in tags(cell) for _, cell in c.cells)
+    if n > MAX_CELLS:
+        yield None, f"{n} cells, at most {MAX_CELLS}"
 
 
 def length(c: Chapter) -> Found:
