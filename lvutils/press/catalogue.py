@@ -65,7 +65,7 @@ class Paper:
             [
                 ":::{admonition} The paper",
                 ":class: paper-card",
-                f"**{self.title}** {citation(self.bibkey)}",
+                f"**{self.title}** ({citation(self.bibkey)})",
                 "",
                 " · ".join([", ".join(self.authors), self.venue, *links]),
                 "",

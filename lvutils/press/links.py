@@ -1,7 +1,8 @@
 """References and captions of a chapter, in a form that JupyterLab shows and that becomes the book's own in the build.
 
 In a notebook they are plain Markdown, readable wherever a notebook is: a citation is a link to the paper whose title is
-the key in the bibliography, ``[Lucas et al., 2019](https://... "lucas2019dont")``; a reference to a figure or an
+the key in the bibliography, ``[Lucas et al., 2019](https://... "lucas2019dont")``, in brackets where it is no part of
+the sentence; a reference to a figure or an
 equation is ``[Figure 2](#fig-SLUG-name)`` or ``[(3)](#eq-SLUG-name)``, numbered in the order of the chapter; a sibling
 is ``[its title](../PART/SLUG.ipynb)``; and the caption of a figure is a cell of its own below it, tagged ``caption``.
 """
@@ -17,7 +18,9 @@ from lvutils.press import catalogue
 from lvutils.press.notebook import tags
 
 CAPTION = "caption"
-_CITATION = re.compile(r'\[[^\]\n]+\]\([^\s"]+ "([\w:-]+)"\)')
+_LINK, _KEY = r'\[[^\]\n]+\]\([^\s"]+ "{}"\)', r"[\w:-]+"
+_CITATION = re.compile(_LINK.format(f"({_KEY})"))
+_IN_BRACKETS = re.compile(rf"\((?:{_LINK.format(_KEY)}(?:[,;] )?)+\)")
 _REFERENCE = re.compile(r"\[(Figure \d+|\(\d+\))\]\(#((fig|eq)-[\w-]+)\)")
 _SIBLING = re.compile(r"\[([^\]\n]+)\]\(\.\./[\w-]+/([\w-]+)\.ipynb\)")
 _HEAD = re.compile(r"\*\*Figure (\d+)\.\*\* ")
@@ -102,7 +105,8 @@ def for_sphinx(notebook: Mapping) -> None:
 
 def _roles(text: str) -> str:
     written = {paper.slug for paper in catalogue.written()}
-    text = _CITATION.sub(r"{footcite}`\1`", text)
+    text = _IN_BRACKETS.sub(lambda m: f"{{footcite:p}}`{','.join(cited(m[0]))}`", text)
+    text = _CITATION.sub(r"{footcite:t}`\1`", text)
     text = _REFERENCE.sub(lambda m: f"{{{'numref' if m[3] == 'fig' else 'eq'}}}`{m[2]}`", text)
     return _SIBLING.sub(lambda m: f"{{ref}}`{m[1]} <ch-{m[2]}>`" if m[2] in written else m[0], text)
 

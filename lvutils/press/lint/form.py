@@ -180,8 +180,8 @@ def paths(c: Chapter) -> Found:
             "".join(o.get("text", "")) + "".join(o.get("data", {}).get("text/plain", ""))
             for o in cell.get("outputs", [])
         )
-        if "../" in where:
-            yield number, "a path with '../': take paths from lvutils.paths, links by label or {doc}"
+        if "../" in re.sub(r"\]\(\.\./[\w-]+/[\w-]+\.ipynb\)", "", where):
+            yield number, "a path with '../': take paths from lvutils.paths; only links to other notebooks have one"
         if machine := re.search(r"(?<![\w.])/(?:home|root|tmp|Users|work|mnt)/[\w.-]+|[A-Z]:\\\\", where):
             yield number, f"a path of one machine ({machine[0]})"
 
