@@ -1,29 +1,254 @@
-"""Chapters that take a reader's data: the example of each runs, and a file of another form is refused at once."""
+"""Chapters that take a reader's data: what is broken is refused at once, what is only odd comes back as it was."""
 
+import csv
+import io
+import json
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
 import pytest
 from conftest import lvutils, read_json
 
-from lvutils.paths import DATA
+from lvutils.paths import DATA, ROOT
 from lvutils.press import catalogue
+from lvutils.press.notebook import parameters_of, read_notebook
+from lvutils.tables import read_table
 
-EXAMPLES = sorted((DATA / "examples").iterdir()) if (DATA / "examples").is_dir() else []
+EXAMPLES = {path.stem: path for path in sorted((DATA / "examples").iterdir())}
+# Formulas, valid and not; HTML; what legends leave out; what looks like nothing or a number; long; from right to left.
+NAMES = ["$5_a$", r"$\x$ %", "<b>x</b>", "_hidden", "NA", "1E1", "007", "x" * 200, "مرحبا"]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_the_example_runs_and_leaves_a_result_beside_the_run(example, tmp_path):
-    chapter = catalogue.find_written(example.stem)
-    out = tmp_path / "out"
-    done = lvutils("run", chapter.slug, "-p", f"data={example}", "--profile", "quick", "--out", out)
+def takes_data(chapter) -> bool:
+    parameters = parameters_of(read_notebook(chapter.notebook), chapter.slug)
+    return "data" in parameters and parameters["data"].path
+
+
+CHAPTERS = [chapter.slug for chapter in catalogue.written() if takes_data(chapter)]
+
+# --- valid tables with names as above: the columns, the rows, a column of numbers ---------------------
+
+
+def trajectories(rng):
+    who = [*NAMES, *(f"person {k}" for k in range(60))]
+    job = rng.normal(size=(len(who), 2))
+    rows = [[i, t, *rng.normal(3 * t + g, 1, 1), g, e] for i, (g, e) in zip(who, job, strict=True) for t in range(5)]
+    return ["id", "time", "y", "gate_$5_a$", "expert_<b>x</b>"], rows, "time"
+
+
+def lists(rng):
+    names = [name if name.isascii() else f"{name} Ltd" for name in NAMES]  # what has no Latin letter cannot be linked
+    return ["list", "name", "id"], [[which, name, name] for which in "xy" for name in names], None
+
+
+def bags(rng):
+    rows = [[*rng.normal(k % 4, 1, 3), name, k % 4 / 4] for k, name in enumerate(NAMES) for _ in range(16)]
+    return [*NAMES[:3], "bag", "proportion"], rows, "proportion"
+
+
+def parts(rng):
+    return [*NAMES, "group"], [[*rng.lognormal(size=len(NAMES)), NAMES[4 + k % 2]] for k in range(60)], NAMES[0]
+
+
+def ratings(rng):
+    rows = [[a, b, c, rng.integers(4)] for a in NAMES for b in NAMES for c in NAMES[:2]]
+    return ["rater", "object", "item", "rating"], rows, "rating"
+
+
+def labelled(rng):
+    return [*NAMES, "label"], [[*rng.normal(k % 4, 1, len(NAMES)), NAMES[k % 4]] for k in range(80)], NAMES[0]
+
+
+def codes(rng):
+    values = rng.integers(3, size=(150, 2))
+    return [f"source{n}" for n in NAMES[:2]] + ["code1", "code2"], np.hstack([values, values]).tolist(), "code2"
+
+
+def meadows(rng):
+    (columns, *rows) = csv.reader(io.StringIO(EXAMPLES["latent-label-shift"].read_text(encoding="utf-8")))
+    return columns, rows, "x1"
+
+
+TABLES = {
+    "compositional-partial-correlations": parts,
+    "faceted-rasch": ratings,
+    "ila-sdp": labelled,
+    "latent-label-shift": meadows,
+    "latent-quantization": codes,
+    "linkorgs": lists,
+    "llp-belief-propagation": bags,
+    "moe-trajectories": trajectories,
+    "posterior-collapse": labelled,
+}
+ARRAYS = [slug for slug, path in EXAMPLES.items() if path.suffix == ".npz"]
+
+
+def written(columns, rows) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    return text.getvalue()
+
+
+def broken_tables(columns, rows, number) -> dict[str, bytes]:
+    """Files that are no table of the form, by what is wrong with them."""
+    text = written(columns, rows)
+    lines = text.splitlines()
+    files = {
+        "a cell too many": "\n".join([*lines[:3], lines[3] + ",1", *lines[4:]]),
+        "a cell too few": "\n".join([*lines[:3], lines[3].rpartition(",")[0], *lines[4:]]),
+        "row numbers": "\n".join(f"{k or ''},{line}" for k, line in enumerate(lines)),
+        "a name twice": written([*columns, columns[0]], [[*row, row[0]] for row in rows]),
+        "an open quote": "\n".join([*lines[:3], '"' + lines[3], *lines[4:]]),
+        "an empty cell": written(columns, [*rows[:2], ["", *rows[2][1:]], *rows[3:]]),
+        "other columns": "a,b\n1,2\n",
+        "names alone": lines[0],
+        "semicolons": "\n".join(";".join(f"{cell}" for cell in row) for row in [columns, *rows]),
+        "nothing": "",
+        "blank lines": "\n\n",
+    }
+    if number:
+        at = columns.index(number)
+        files["text for a number"] = written(columns, [*rows[:2], [*rows[2][:at], "NA", *rows[2][at + 1 :]], *rows[3:]])
+        files["infinity"] = written(columns, [*rows[:2], [*rows[2][:at], "inf", *rows[2][at + 1 :]], *rows[3:]])
+    archive = io.BytesIO()
+    np.savez(archive, x=np.ones(3))
+    others = {"UTF-16": text.encode("utf-16"), "Latin-1": "é\n".encode("latin-1"), "an archive": archive.getvalue()}
+    return {what: text.encode() for what, text in files.items()} | others
+
+
+def broken_arrays(raw: bytes) -> dict[str, bytes]:
+    """Files that are no arrays of the form, by what is wrong with them."""
+
+    def saved(arrays) -> bytes:
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        return file.getvalue()
+
+    with np.load(io.BytesIO(raw)) as file:
+        arrays = dict(file)
+    key, first = next(iter(arrays.items()))
+    inside = raw.index(b"\x93NUMPY") if b"\x93NUMPY" in raw else zipfile.ZipFile(io.BytesIO(raw)).start_dir // 2
+    alone = io.BytesIO()
+    np.save(alone, first)
+    return {
+        "half a file": raw[: len(raw) // 2],
+        "a bit turned": raw[: inside + 200] + bytes([raw[inside + 200] ^ 1]) + raw[inside + 201 :],
+        "a pickle": __import__("pickle").dumps(arrays),
+        "pickles inside": saved({k: np.array([None, {}]) for k in arrays}),
+        "text": saved({k: np.full(v.shape, "x") for k, v in arrays.items()}),
+        "an array less": saved({k: v for k, v in arrays.items() if k != key}),
+        "transposed": saved({k: v.T for k, v in arrays.items()}),
+        "one transposed": saved(arrays | {key: first.T}),
+        "an axis less": saved({k: v[0] for k, v in arrays.items()}),
+        "not finite": saved(arrays | {key: np.where(np.arange(first.size).reshape(first.shape) == 7, np.nan, first)}),
+        "no cases": saved({k: v[:0] for k, v in arrays.items()}),
+        "an .npy": alone.getvalue(),
+        "a table": b"a,b\n1,2\n",
+        "nothing": b"",
+    }
+
+
+def answers(job: str, chapters: dict[str, list]) -> dict:
+    """What readers.py gives for its job, by chapter."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests" / "readers.py"],
+        input=json.dumps({job: {slug: [*map(str, files)] for slug, files in chapters.items()}}),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stderr
-    assert example.stem in read_json(out / "results.json")["data"]
-    assert {p.suffix for p in out.iterdir()} > {".ipynb", ".json"}  # the result, beside what every run leaves
+    return json.loads(done.stdout)[job]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_a_file_of_another_form_is_one_line(example, tmp_path):
-    bad = tmp_path / f"bad{example.suffix}"
+@pytest.fixture(scope="module")
+def said(tmp_path_factory) -> dict:
+    """What each chapter says of each broken file and of each valid one."""
+    wanted = {}
+    for slug in CHAPTERS:
+        folder, corpus = tmp_path_factory.mktemp(slug), {}
+        if slug in TABLES:
+            columns, rows, number = TABLES[slug](np.random.default_rng(0))
+            corpus |= {f"{what}.csv": raw for what, raw in broken_tables(columns, rows, number).items()}
+            corpus["valid.csv"] = written(columns, rows).encode()
+        if slug in ARRAYS:
+            corpus |= {f"{what}.npz": raw for what, raw in broken_arrays(EXAMPLES[slug].read_bytes()).items()}
+        for name, raw in corpus.items():
+            (folder / name).write_bytes(raw)
+        files = [*corpus, "missing.csv", "missing.npz"]
+        wanted[slug] = [*(folder / name for name in files), *([EXAMPLES[slug]] if slug in EXAMPLES else [])]
+    return answers("read", wanted)
+
+
+def test_the_corpus_covers_every_chapter_with_data():
+    assert set(CHAPTERS) == {*TABLES, *ARRAYS}
+
+
+@pytest.mark.parametrize("slug", CHAPTERS)
+def test_a_broken_file_is_refused_in_one_line_that_names_it(slug, said):
+    for file, line in said[slug]["said"].items():
+        name = file.rpartition("/")[2]
+        if name == "valid.csv" or file == str(EXAMPLES.get(slug)):
+            assert line == "", f"{name} is refused: {line}"
+        else:
+            assert line.startswith(f"{name}: "), f"{name}: {line or 'is taken'}"
+            assert line.isprintable()
+        if name.startswith(("a cell", "text for", "infinity", "an empty cell", "an open quote")):
+            assert "line 4" in line
+
+
+@pytest.mark.parametrize("slug", CHAPTERS)
+def test_it_is_refused_before_any_long_work(slug, said):
+    assert said[slug]["worked"] == []
+    assert said[slug]["seconds"] < 5
+
+
+@pytest.mark.parametrize("slug", ["mm-gpvae"])
+def test_the_command_says_that_one_line(slug, tmp_path):
+    bad = tmp_path / f"bad{'.npz' if slug in ARRAYS else '.csv'}"
     bad.write_text("a,b\n1,2\n")
-    done = lvutils("run", example.stem, "-p", f"data={bad}", "--profile", "quick", "--out", tmp_path / "out")
+    done = lvutils("run", slug, "-p", f"data={bad}", "--profile", "quick", "--out", tmp_path / "out")
     assert done.returncode == 1
     assert f"DataError: {bad.name}: " in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+ODD = sorted({*TABLES} - {"latent-label-shift"})
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory) -> dict:
+    """By chapter, the folder of its run on a table with odd names, and the error that ended it."""
+    jobs = {}
+    for slug in ODD:
+        folder = tmp_path_factory.mktemp(slug)
+        table = folder / "$x_1$ <b>.csv"
+        columns, rows, _ = TABLES[slug](np.random.default_rng(0))
+        table.write_text(written(columns, rows), encoding="utf-8")
+        (folder / "out").mkdir()
+        jobs[slug] = [table, folder / "out"]
+    ends = answers("run", jobs)
+    return {slug: (jobs[slug][1], ends[slug]) for slug in ODD}
+
+
+@pytest.mark.parametrize("slug", ODD)
+def test_odd_names_are_drawn_and_come_back_unchanged(slug, odd):
+    out, error = odd[slug]
+    assert error == ""
+    assert "$x_1$ <b>" in read_json(out / "results.json")["data"]
+    if slug != "ila-sdp":  # its result is a comparison, without names
+        result = read_table(*out.glob("*.csv"))
+        columns, rows, _ = TABLES[slug](np.random.default_rng(0))
+        names = {"linkorgs": [row[1] for row in rows], "latent-quantization": columns[:2]}.get(slug, NAMES)
+        assert {*names} <= {*result.columns}.union(*result.rows)
+
+
+@pytest.mark.parametrize("slug", ["latent-label-shift", "mm-gpvae", "partslip-plus-plus"])
+def test_the_example_runs_and_leaves_a_result_beside_the_run(slug, tmp_path):
+    out = tmp_path / "out"
+    done = lvutils("run", slug, "-p", f"data={EXAMPLES[slug]}", "--profile", "quick", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert slug in read_json(out / "results.json")["data"]
+    assert {p.suffix for p in out.iterdir()} > {".ipynb", ".json"}  # the result, beside what every run leaves
