@@ -27,6 +27,7 @@ def setup(app):
     """Register with Sphinx (named in ``_config.yml``)."""
     app.connect("config-inited", _configure)
     app.connect("builder-inited", site.install)
+    app.connect("build-finished", site.write_search_data)
     app.add_js_file("print.js")
     app.connect("source-read", _add_count)
     app.connect("source-read", _link_chapters)
