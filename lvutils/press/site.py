@@ -6,6 +6,7 @@ the result against the rules of axe-core.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import unicodedata
@@ -20,7 +21,7 @@ from lvutils.press import catalogue
 from lvutils.press.pool import stored_results
 from lvutils.scorecard import row_id
 
-_ICON = re.compile(r'<i class="(?P<classes>[^"]*\bfa-(?:solid|regular)?[^"]*|fas [^"]*)"(?P<rest>[^>]*)></i>')
+_ICON = re.compile(r'<(i|span) class="(?P<classes>[^"]*\bfa-[a-z][^"]*)"(?P<rest>[^>]*)></\1>')
 _SIZES = {"lg", "solid", "regular"}
 
 
@@ -36,6 +37,17 @@ def tidy(page: str) -> str:
     """A rendered page with its icons drawn in place, and without what axe-core finds in the themes' HTML."""
     page = _ICON.sub(_drawn, page)
     page = re.sub(r"\s*<script[^>]*/fontawesome\.js[^>]*></script>", "", page)
+    # Neither of these is used; MathJax is by pages with formulas alone.
+    page = re.sub(r"\s*<(?:link|script)[^>]*(?:sphinx-thebe\.css|thebe)[^>]*>(?:</script>)?", "", page)
+    if not re.search(r'class="[^"]*\bsd-', page):
+        page = re.sub(
+            r"\s*<(?:link|script)[^>]*(?:sphinx-design\.min\.css|design-tabs\.js)[^>]*>(?:</script>)?", "", page
+        )
+    if not _FORMULA.search(page):
+        page = re.sub(r"\s*<script[^>]*(?:mathjax/|>window\.MathJax|/math\.js)[^<]*</script>", "", page)
+    else:
+        page = re.sub(r'(?=src="[^"]*_static/math\.js)', 'data-formulas="yes" ', page)
+        page = _FORMULA.sub(_with_room, page)
     # The search page has an index and a script of its own; the other pages need none.
     page = re.sub(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>', "", page)
     # A name must hold the words that are seen; these controls have words of their own.
@@ -47,6 +59,21 @@ def tidy(page: str) -> str:
     page = re.sub(r"<th(?: class=\"blank[^\"]*\")?\s*>(?:\s|&nbsp;|\xa0)*</th>", "<td></td>", page)
     page = re.sub(r'<div role="list" class="citation-list">', '<div class="citation-list">', page)
     return re.sub(r'(<div class="citation"[^>]*) role="doc-biblioentry"', r"\1", page)
+
+
+_FORMULA = re.compile(r'<(span|div)( class="math notranslate nohighlight"[^>]*)>(.*?)</\1>(?!\\\])', re.DOTALL)
+
+
+def _with_room(match: re.Match) -> str:
+    """A formula with about how wide (inline) or high (displayed) it will be, in em, so that nothing moves later."""
+    tag, attributes, source = match.groups()
+    latex = html.unescape(source)
+    if tag == "span":
+        plain = re.sub(r"[_^ ]", "", plain_formula(latex.strip("\\()")))
+        return f'<span{attributes} style="--wide:{max(0.56 * len(plain), 0.5):.1f}">{source}</span>'
+    rows = latex.partition("\\[")[2].split("\\\\")
+    high = sum(3.2 if re.search(r"\\(?:frac|sum|prod|int|Big|sqrt)", row) else 1.8 for row in rows) + 1
+    return f'<div{attributes} style="--high:{high:.1f}">{source}</div>'
 
 
 _HOME = '<div class="sidebar-primary-item" role="navigation" aria-label="Home">'

@@ -29,6 +29,7 @@ def setup(app):
     app.connect("builder-inited", site.install)
     app.connect("build-finished", site.write_search_data)
     app.add_js_file("print.js")
+    app.add_js_file("math.js")
     app.connect("source-read", _add_count)
     app.connect("source-read", _link_chapters)
     app.connect("source-read", _add_glance)
