@@ -22,6 +22,7 @@ from lvutils.press.pool import stored_results
 from lvutils.scorecard import row_id
 
 _ICON = re.compile(r'<(i|span) class="(?P<classes>[^"]*\bfa-[a-z][^"]*)"(?P<rest>[^>]*)></\1>')
+HOW_TO_READ = "book/how-to-read"
 _SIZES = {"lg", "solid", "regular"}
 
 
@@ -30,13 +31,14 @@ def install(app) -> None:
     templates = getattr(app.builder, "templates", None)
     if templates is not None:
         render = templates.render
-        templates.render = lambda template, context: tidy(render(template, context))
+        templates.render = lambda template, context: tidy(render(template, context), context)
 
 
-def tidy(page: str) -> str:
+def tidy(page: str, context: dict) -> str:
     """A rendered page with its icons drawn in place, and without what axe-core finds in the themes' HTML."""
     page = _ICON.sub(_drawn, page)
     page = re.sub(r"\s*<script[^>]*/fontawesome\.js[^>]*></script>", "", page)
+    page = _link_unverified(page, context)
     # Neither of these is used; MathJax is by pages with formulas alone.
     page = re.sub(r"\s*<(?:link|script)[^>]*(?:sphinx-thebe\.css|thebe)[^>]*>(?:</script>)?", "", page)
     if not re.search(r'class="[^"]*\bsd-', page):
@@ -74,6 +76,23 @@ def _with_room(match: re.Match) -> str:
     rows = latex.partition("\\[")[2].split("\\\\")
     high = sum(3.2 if re.search(r"\\(?:frac|sum|prod|int|Big|sqrt)", row) else 1.8 for row in rows) + 1
     return f'<div{attributes} style="--high:{high:.1f}">{source}</div>'
+
+
+def _link_unverified(page: str, context: dict) -> str:
+    """The word "unverified" leads to what it means, wherever it stands in prose or in a scorecard."""
+    pagename = context.get("pagename", "")
+    head, opening, article = page.partition("<article")
+    if not opening or "unverified" not in article or pagename == HOW_TO_READ:
+        return page
+    link = f'<a href="{context["pathto"](HOW_TO_READ)}#unverified">unverified</a>'
+    skipped, parts = 0, re.split(r"(<[^>]*>)", article)
+    for k, part in enumerate(parts):
+        if k % 2:
+            if tag := re.match(r"<(/?)(?:a|pre|code|script|style|summary|h\d)\b", part):
+                skipped += -1 if tag[1] else 1
+        elif not skipped:
+            parts[k] = re.sub(r"\bunverified\b", link, part)
+    return head + opening + "".join(parts)
 
 
 _HOME = '<div class="sidebar-primary-item" role="navigation" aria-label="Home">'
