@@ -179,3 +179,29 @@ def test_a_chapter_shows_what_its_parameters_move():
     assert (HTML / "book" / "how-to-rerun.html").read_text(encoding="utf-8").count('class="lv-moves"') >= len(
         [p for p in catalogue.written() if stored_results(p.notebook).book.parameters]
     )
+
+
+def test_chapters_lead_to_the_glossary_and_back():
+    glossary = pages()[HTML / "book" / "glossary.html"]
+    for paper in catalogue.written():
+        name = f"notebooks/{paper.part}/{paper.slug}.html"
+        text = (HTML / name).read_text(encoding="utf-8")
+        terms = re.findall(r'<a class="lv-term[^"]*" href="../../book/glossary.html#([^"]+)">', text)
+        assert terms, name
+        assert len(terms) == len(set(terms))  # the first use alone
+        assert f"../{name}" in glossary.links, name
+        assert not re.search(r"<(h\d|pre|code|summary)\b(?:(?!</\1>).)*lv-term", text, re.DOTALL), name
+        assert {"../../book/notation.html", "../../book/glossary.html"} <= set(pages()[HTML / name].links)
+
+
+def test_unverified_leads_to_what_it_means():
+    assert "unverified" in pages()[HTML / "book" / "how-to-read.html"].ids
+    for path in (HTML / "book" / "scoreboard.html", HTML / "notebooks" / "mixtures" / "ila-sdp.html"):
+        assert any(link.endswith("how-to-read.html#unverified") for link in pages()[path].links)
+
+
+def test_folded_cells_say_what_is_in_them():
+    for paper in catalogue.written():
+        text = (HTML / "notebooks" / paper.part / f"{paper.slug}.html").read_text(encoding="utf-8")
+        assert "Show code cell" not in text
+        assert text.count("Show code: ") > 3

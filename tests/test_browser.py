@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import re
 import shutil
-import threading
 
 import numpy as np
 import pytest
@@ -19,8 +16,6 @@ from lvutils.press.pool import stored_results
 HTML = ROOT / "_build" / "html"
 CHROMIUM = next((path for n in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(n))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-SERVER = "http://127.0.0.1"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium, and no package manager here could install it")
 
@@ -49,7 +44,7 @@ class Visit:
         self.context.route("**/*", self._route)
 
     def _route(self, route):
-        if route.request.url.startswith(("file:", "data:", "blob:", SERVER)):
+        if route.request.url.startswith(("file:", "data:", "blob:")):
             route.continue_()
         else:
             self.outside.append(route.request.url)
@@ -88,26 +83,6 @@ def test_mathematics_is_typeset(visit, path):
 @pytest.mark.parametrize("path", ["index.html", "book/status.html", "book/api.html", "book/glossary.html"])
 def test_pages_open_without_an_error(visit, path):
     visit.open(path).wait_for_selector("article h1")  # index.html leads on to the landing page
-
-
-@pytest.fixture
-def server():
-    """The book served on this machine: pages opened as files may not read the pages that a search shows excerpts of."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(HTML))
-    handler.log_message = lambda *arguments: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"{SERVER}:{server.server_port}"
-        server.shutdown()
-
-
-def test_search_answers(server, visit):  # in this order, so that the server outlives the page
-    page = visit.page
-    page.goto(f"{server}/search.html?q=collapse")
-    page.wait_for_selector("#search-results li")
-    found = page.locator("#search-results li").all_inner_texts()
-    assert any("Which latent units will die?" in text for text in found)
-    page.wait_for_load_state("networkidle")  # the excerpts of all results are read
 
 
 def test_the_gallery_filters(visit):

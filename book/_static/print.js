@@ -1,5 +1,8 @@
-// Paper is white: a page is printed in the light theme, whatever is on the screen.
+// Scripts run: what they fold is folded from the first picture on (book.css). Paper is white: a page is printed in the
+// light theme, whatever is on the screen.
 "use strict";
+
+document.documentElement.classList.add("lv-scripts");
 
 let onScreen;
 window.addEventListener("beforeprint", () => {

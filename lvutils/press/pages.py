@@ -122,7 +122,7 @@ def scoreboard() -> str:
 Every claim of every chapter, with the paper's figure, ours and the verdict. {total} claims of {len(catalogue.written())} chapters so far.
 What the words mean, and how a verdict is reached, stands in {{doc}}`how-to-read`. The verdict is the book's: what at least five of
 six runs under different seeds give. Beside each effect stand the same measure in a world in which the claim is false (−) and, where
-the verdict goes against the paper, in one made so that it is true (+).
+the verdict goes against the paper, in one made so that it is true (+).{"".join(f" No claim has the verdict *{v}* so far." for v in VERDICTS if not counts[v])}
 
 ```{{raw}} html
 <div class="lv-bar" role="img" aria-label="Verdicts: {", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])}">{bar}</div>
@@ -141,6 +141,13 @@ the verdict goes against the paper, in one made so that it is true (+).
 </tbody></table></div>
 ```
 """
+
+
+def unused_verdicts() -> list[str]:
+    """The verdicts that no claim has."""
+    found = [stored_results(paper.notebook) for paper in catalogue.written()]
+    used = {results.verdict(claim) for results in found if results for claim in results.claims}
+    return [verdict for verdict in VERDICTS if verdict not in used]
 
 
 def status() -> str:

@@ -11,10 +11,10 @@ from docutils import nodes
 from PIL import Image
 
 from lvutils.paths import ROOT
-from lvutils.press import catalogue, links, site
+from lvutils.press import catalogue, links, site, terms
 from lvutils.press.lint import exceptions
 from lvutils.press.notebook import page_width, tags
-from lvutils.press.pages import chips
+from lvutils.press.pages import chips, unused_verdicts
 from lvutils.press.pool import results_path, stored_results
 from lvutils.record import Results
 from lvutils.scorecard import row_id
@@ -29,11 +29,16 @@ def setup(app):
     """Register with Sphinx (named in ``_config.yml``)."""
     app.connect("config-inited", _configure)
     app.connect("builder-inited", site.install)
+    terms.install(app)
+    app.connect("build-finished", site.write_search_data)
     app.add_js_file("print.js")
+    app.add_js_file("math.js")
     app.connect("source-read", _add_count)
     app.connect("source-read", _link_chapters)
     app.connect("source-read", _add_glance)
     app.connect("source-read", _add_moves)
+    app.connect("source-read", _add_unused_verdicts)
+    app.connect("source-read", _name_folded_cells)
     app.connect("source-read", _resolve_links)
     app.connect("doctree-read", _size_figures)
     app.connect("env-get-outdated", _always_one_page)
@@ -78,7 +83,9 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
         f'\n\n```{{raw}} html\n<p class="lv-glance"><span>Verdicts</span> {chips(results)}</p>\n'
         f'<p class="lv-glance"><span>Runs in</span> {results.cost.cpu_seconds:.0f} s '
         f"and {results.cost.memory_mib / 1024:.1f} GiB on one core · "
-        f"<span>Rerun</span> <code>lvutils run {slug}</code></p>\n{_open_checks(slug)}```\n"
+        f"<span>Rerun</span> <code>lvutils run {slug}</code></p>\n{_open_checks(slug)}"
+        '<p class="lv-glance"><span>Look up</span> <a href="../../book/notation.html">symbols</a> · '
+        '<a href="../../book/glossary.html">terms</a></p>\n```\n'
     )
     notebook = json.loads(source[0])
     first = notebook["cells"][0]
@@ -144,6 +151,51 @@ def _add_moves(app, docname: str, source: list[str]) -> None:
                 f"<details><summary>{html.escape(paper.short)} (<code>{paper.slug}</code>)</summary>{table}</details>"
             )
     source[0] = source[0].replace("<!-- what each parameter moves -->", "```{raw} html\n" + "\n".join(parts) + "\n```")
+
+
+def _add_unused_verdicts(app, docname: str, source: list[str]) -> None:
+    """Where the verdicts are explained: which of them no claim has."""
+    if docname != "book/how-to-read":
+        return
+    for verdict in unused_verdicts():
+        row = re.compile(rf"(>{verdict}</span></td><td>.*?)</td></tr>")
+        source[0] = row.sub(r"\1 <em>No claim of the book has it so far.</em></td></tr>", source[0], count=1)
+
+
+def _name_folded_cells(app, docname: str, source: list[str]) -> None:
+    """The line of a folded cell says what is in it."""
+    if not docname.startswith("notebooks/"):
+        return
+    notebook = json.loads(source[0])
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code" and "hide-input" in tags(cell):
+            name = html.escape(folded_name(cell), quote=False).replace("{", "{{").replace("}", "}}")
+            shown = {"code_prompt_show": f"Show code: {name}", "code_prompt_hide": f"Hide code: {name}"}
+            cell["metadata"].setdefault("mystnb", {}).update(shown)
+    source[0] = json.dumps(notebook)
+
+
+def folded_name(cell: dict) -> str:
+    """A few words for a cell: its opening comment, the figure that it draws, what it defines, or what it does."""
+    code = "".join(cell["source"]).strip()
+    comment = re.match(r"#[ -]*([^\n]*[^\n -])", code)
+    if comment and not comment[1].startswith(("noqa", "type:")):
+        return _short(comment[1])
+    if cell["metadata"].get("mystnb", {}).get("figure"):
+        return "the figure below"
+    if re.search(r"\bscorecard\(", code):
+        return "the claims and their rules"
+    if defined := re.findall(r"^(?:def|class) (\w+)", code, re.MULTILINE):
+        said = re.match(r"(?:@.*\n)*(?:def|class) .*\n\s+(?:r?\"\"\")([^\"\n]+)", code)
+        return _short(said[1]) if said and len(defined) == 1 else ", ".join(defined[:4]) + " …" * (len(defined) > 4)
+    if re.fullmatch(r"\w+", code):
+        return "the table below"
+    return "a table" if re.search(r"DataFrame\(|\.style\b", code) else "results" if "print(" in code else "computation"
+
+
+def _short(sentence: str, most: int = 70) -> str:
+    sentence = re.split(r"(?<=[a-z)])[.;:] ", sentence.strip())[0].rstrip(".")
+    return sentence if len(sentence) <= most else sentence[:most].rsplit(" ", 1)[0].rstrip(",") + " …"
 
 
 def _link_chapters(app, docname: str, source: list[str]) -> None:
