@@ -1,4 +1,4 @@
-"""Glossary and chapters lead to each other: the first use of a term in a chapter to the term, a term to its chapters."""
+"""Glossary and chapters lead to each other: the first use of a term in a chapter to the term, a term to chapters."""
 
 from __future__ import annotations
 
