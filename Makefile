@@ -68,7 +68,7 @@ browser: .venv/.ready
 	@sh tests/install_browser.sh
 
 lab: .venv/.ready
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --config=lvutils/press/lab/server.py notebooks
 
 refresh: .venv/.ready
 	$(BIN)/lvutils refresh --workers $(WORKERS) $(SLUGS)

@@ -28,7 +28,10 @@ def chip_html(verdict: str, text: str = "") -> str:
 
 def scorecard_html(records: Sequence[ClaimRecord], pooled: Mapping[str, Verdicts] | None = None) -> str:
     """The table of claims. pooled: what runs under several seeds say, by claim; then the verdicts are the book's."""
-    head = "".join(f"<th>{h}</th>" for h in ("Claim", "The paper", "Here, with 95 % interval", "Controls", "Verdict"))
+    left = 'style="text-align:left;vertical-align:top"'  # JupyterLab, which has no style sheet of ours, puts it right
+    head = "".join(
+        f"<th {left}>{h}</th>" for h in ("Claim", "The paper", "Here, with 95 % interval", "Controls", "Verdict")
+    )
     rows = []
     for r in records:
         own = pooled.get(r.id) if pooled else None
@@ -42,7 +45,7 @@ def scorecard_html(records: Sequence[ClaimRecord], pooled: Mapping[str, Verdicts
             + (f'<div class="lv-note">{html.escape(seeds_text(r, own))}</div>' if own and r.tested else "")
             + note_html(r, own),
         ]
-        rows.append(f'<tr id="{row_id(r.id)}">' + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
+        rows.append(f'<tr id="{row_id(r.id)}">' + "".join(f"<td {left}>{c}</td>" for c in cells) + "</tr>")
     return f'<table class="lv-scorecard"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 

@@ -91,7 +91,21 @@ def clean(notebook: dict) -> dict:
         cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k in ("tags", "mystnb")}
         if not cell["metadata"].get("tags", True):
             del cell["metadata"]["tags"]
+    _fold(notebook)
     return notebook
+
+
+def _fold(notebook: dict) -> None:
+    """Have JupyterLab fold what the page folds: cells tagged so, and the code of solutions with what it gives."""
+    in_solution = False
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            for edge in re.findall(r"^`{3,}\{solution-(start|end)\}", cell["source"], re.MULTILINE):
+                in_solution = edge == "start"
+        elif in_solution:
+            cell["metadata"]["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
+        elif "hide-input" in tags(cell):
+            cell["metadata"]["jupyter"] = {"source_hidden": True}
 
 
 _MARGIN = 0.1  # inches that stay around what a figure shows

@@ -123,13 +123,13 @@ def reach(c: Chapter) -> Found:
 def ends(c: Chapter) -> Found:
     """The chapter was run under quick at both ends of each parameter's range, without an error or a warning.
 
-    A value that the chapter refuses in one line, as one that another parameter bounds, is none.
+    A value that the chapter refuses in one line, as one that another parameter or the data bound, is none.
     """
     tried = c.results.book.ends if c.results and c.results.book else None
     if tried is None and set(c.declared) > {"profile", "seed"}:
         yield None, f"the ends of its parameters' ranges were not tried; run: lvutils refresh {c.slug}"
     for end, trouble in (tried or {}).items():
-        if trouble and trouble != SLOW and "ParameterError" not in trouble:
+        if trouble and trouble != SLOW and not re.search(r": (Parameter|Data)Error: ", trouble):
             yield None, f"{end} under quick: {trouble}"
 
 
