@@ -237,7 +237,7 @@ def _claim_row(paper: Paper, results: Results, claim: ClaimRecord) -> str:
     return (
         f'<tr data-part="{paper.part}" data-verdict="{verdict}" data-text="{_(_words(paper, claim.id, claim.claim))}">'
         f'<td><a href="{href}">{_(paper.short)}</a></td>'
-        f"<td><strong>{claim.id}</strong> {_(claim.claim)}<br><small>Rule: {_(claim.rule)}</small></td>"
+        f"<td><strong>{claim.id}</strong> {_(claim.claim)}{f'<br><small>Rule: {_(claim.rule)}</small>' if claim.rule else ''}</td>"
         f"<td>{_(claim.paper)} <em>({_(claim.source)})</em></td><td>{effects_html(claim.measured)}</td>"
         f"<td>{controls_html(claim)}</td>"
         f'<td><a href="{href}#{row_id(claim.id)}">{chip_html(verdict)}</a>{seeds}'
