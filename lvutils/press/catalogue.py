@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from lvutils.parameters import nearest
-from lvutils.paths import BOOK, NOTEBOOKS
+from lvutils.paths import BOOK, NOTEBOOKS, ROOT
 from lvutils.press.errors import Misuse
 
 
@@ -108,6 +108,12 @@ def find_written(slug: str) -> Paper:
     if not paper.notebook.is_file():
         raise Misuse(f"chapter {slug!r} is planned but not written yet; see: lvutils list")
     return paper
+
+
+def repository(config: Path = ROOT / "_config.yml") -> tuple[str, str]:
+    """Address and branch of the project as the book's configuration gives them; empty where it has no address."""
+    settings = yaml.load(config.read_text(encoding="utf-8"), Loader=_Loader).get("repository") or {}
+    return (settings.get("url") or "").rstrip("/"), settings.get("branch") or "main"
 
 
 def _read() -> dict:

@@ -21,6 +21,7 @@ from lvutils.scorecard import chip_html, controls_html, effects_html, note_html,
 
 THUMBNAILS = BOOK / "_static" / "thumbnails"
 THUMBNAIL_WIDTH = 480
+CITATION = ROOT / "CITATION.cff"
 
 FRONT = ("how-to-read", "how-to-run", "how-to-rerun", "gallery", "scoreboard")
 BACK = ("notation", "glossary", "status", "contribute", "api", "bibliography")
@@ -33,6 +34,7 @@ def write_pages() -> list[str]:
         BOOK / "gallery.md": gallery(),
         BOOK / "scoreboard.md": scoreboard(),
         BOOK / "status.md": status(),
+        CITATION: citation(CITATION.read_text(encoding="utf-8"), catalogue.repository()[0]),
     }
     changed = [path for path, text in pages.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in changed:
@@ -67,6 +69,12 @@ def toc() -> str:
         ]
     lines += ["- caption: Reference", "  chapters:", *(f"  - file: book/{page}" for page in BACK)]
     return "\n".join(lines) + "\n"
+
+
+def citation(text: str, repository: str) -> str:
+    """CITATION.cff with the project's address, or without one where there is none."""
+    lines = [line for line in text.splitlines() if not line.startswith("repository-code:")]
+    return "\n".join(lines + ([f"repository-code: {repository}"] if repository else [])) + "\n"
 
 
 def gallery() -> str:
@@ -229,7 +237,7 @@ def _claim_row(paper: Paper, results: Results, claim: ClaimRecord) -> str:
     return (
         f'<tr data-part="{paper.part}" data-verdict="{verdict}" data-text="{_(_words(paper, claim.id, claim.claim))}">'
         f'<td><a href="{href}">{_(paper.short)}</a></td>'
-        f"<td><strong>{claim.id}</strong> {_(claim.claim)}<br><small>Rule: {_(claim.rule)}</small></td>"
+        f"<td><strong>{claim.id}</strong> {_(claim.claim)}{f'<br><small>Rule: {_(claim.rule)}</small>' if claim.rule else ''}</td>"
         f"<td>{_(claim.paper)} <em>({_(claim.source)})</em></td><td>{effects_html(claim.measured)}</td>"
         f"<td>{controls_html(claim)}</td>"
         f'<td><a href="{href}#{row_id(claim.id)}">{chip_html(verdict)}</a>{seeds}'

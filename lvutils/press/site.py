@@ -17,6 +17,7 @@ from docutils import nodes
 from sphinx import addnodes
 
 from lvutils.files import write_text
+from lvutils.paths import BOOK
 from lvutils.press import catalogue
 from lvutils.press.pool import stored_results
 from lvutils.scorecard import row_id
@@ -39,6 +40,11 @@ def tidy(page: str, context: dict) -> str:
     page = _ICON.sub(_drawn, page)
     page = re.sub(r"\s*<script[^>]*/fontawesome\.js[^>]*></script>", "", page)
     page = _link_unverified(page, context)
+    page = re.sub(
+        r'\s*<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName = .*?</script>', "", page, flags=re.S
+    )
+    page = re.sub(r'<a href="([^"]*_sources/[^"]*?([\w-]+\.ipynb))" target="_blank"', _DOWNLOAD, page)
+    page = _PART_DRAWING.sub(lambda match: _linked_drawing(match, context), page)
     # Neither of these is used; MathJax is by pages with formulas alone.
     page = re.sub(r"\s*<(?:link|script)[^>]*(?:sphinx-thebe\.css|thebe)[^>]*>(?:</script>)?", "", page)
     if not re.search(r'class="[^"]*\bsd-', page):
@@ -78,6 +84,27 @@ def _with_room(match: re.Match) -> str:
     return f'<div{attributes} style="--high:{high:.1f}">{source}</div>'
 
 
+_PART_DRAWING = re.compile(
+    r'<a class="[^"]*image-reference"[^>]*>\s*'
+    r'<img alt="(?P<alt>[^"]*)"[^>]*_images/(?P<name>part-[\w-]+)\.svg"[^>]*/?>\s*</a>'
+)
+
+
+def _linked_drawing(match: re.Match, context: dict) -> str:
+    """The drawing of a part in the page itself: each chapter's piece, a line of the file, leads to the chapter."""
+    written = {p.slug: context["pathto"](f"notebooks/{p.part}/{p.slug}") for p in catalogue.written()}
+    lines = (BOOK / "_static" / f"{match['name']}.svg").read_text(encoding="utf-8").splitlines()
+    for k, line in enumerate(lines):
+        words = ",".join(re.findall(r">([^<>]+)</text>", line)).replace("-,", "-")  # a long name goes over two lines
+        slugs = [word for word in re.split(r",\s*", words) if word in written]
+        if len(slugs) == 1:
+            lines[k] = f'<a href="{written[slugs[0]]}">{line}</a>'
+        for slug in slugs if len(slugs) > 1 else ():
+            lines[k] = re.sub(rf"\b{slug}\b", f'<a href="{written[slug]}">{slug}</a>', lines[k])
+    lines[0] = lines[0].replace("<svg ", f'<svg class="lv-drawing" role="group" aria-label="{match["alt"]}" ')
+    return "\n".join(lines)
+
+
 def _link_unverified(page: str, context: dict) -> str:
     """The word "unverified" leads to what it means, wherever it stands in prose or in a scorecard."""
     pagename = context.get("pagename", "")
@@ -95,6 +122,7 @@ def _link_unverified(page: str, context: dict) -> str:
     return head + opening + "".join(parts)
 
 
+_DOWNLOAD = r'<a href="\1" download="\2"'
 _HOME = '<div class="sidebar-primary-item" role="navigation" aria-label="Home">'
 
 
@@ -123,6 +151,14 @@ def _icons() -> dict[str, tuple[str, str, str]]:
     for name, width, height, path in entry.findall(script):
         icons[name] = (width, height, path)  # the filled ones come last
     return icons
+
+
+def write_notebook_scripts(app, exception: Exception | None) -> None:
+    """Beside each notebook its text as a script: a page opened as a file may load this alone (download.js)."""
+    if exception is None and app.builder.name == "html":
+        for path in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
+            text = json.dumps(path.read_text(encoding="utf-8"))
+            write_text(path.with_name(path.name + ".js"), f"window.lvNotebook = {text};\n")
 
 
 # --- search -----------------------------------------------------------------------------------------------------------

@@ -31,9 +31,11 @@ def setup(app):
     app.connect("builder-inited", site.install)
     terms.install(app)
     app.connect("build-finished", site.write_search_data)
+    app.connect("build-finished", site.write_notebook_scripts)
     app.add_js_file("print.js")
     app.add_js_file("math.js")
     app.connect("source-read", _add_count)
+    app.connect("source-read", _add_clone)
     app.connect("source-read", _link_chapters)
     app.connect("source-read", _add_glance)
     app.connect("source-read", _add_moves)
@@ -54,6 +56,25 @@ def _configure(app, config) -> None:
     config.html_theme_options["article_header_start"] = ["toggle-primary-sidebar.html", "navbar-logo.html"]
     # Each formula would be a tab stop, 167 in a chapter, for a menu that a click opens as well.
     config.mathjax3_config.setdefault("options", {})["menuOptions"] = {"settings": {"inTabOrder": False}}
+    _point_to_repository(config.html_theme_options, *catalogue.repository(Path(app.confdir) / "_config.yml"))
+
+
+def _point_to_repository(options: dict, url: str, branch: str) -> None:
+    """Buttons to the project's source and issues and to services that run a chapter; none without its address."""
+    options |= {"repository_url": url, "repository_branch": branch}
+    for button in ("use_repository_button", "use_issues_button", "use_source_button"):
+        options[button] = bool(url)
+    services = {"binderhub_url": "https://mybinder.org", "colab_url": "https://colab.research.google.com"}
+    launch = options.setdefault("launch_buttons", {"notebook_interface": "jupyterlab"})
+    launch |= {name: address if url.startswith("https://github.com/") else "" for name, address in services.items()}
+
+
+def _add_clone(app, docname: str, source: list[str]) -> None:
+    """How to get the project, in place of ``<!-- clone -->``, where it has an address."""
+    if "<!-- clone -->" in source[0]:
+        url = app.config.html_theme_options["repository_url"]
+        command = f"```bash\ngit clone {url}\ncd {url.rsplit('/', 1)[-1].removesuffix('.git')}\n```"
+        source[0] = source[0].replace("<!-- clone -->", command if url else "")
 
 
 def _add_count(app, docname: str, source: list[str]) -> None:

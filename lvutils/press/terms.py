@@ -1,4 +1,4 @@
-"""Glossary and chapters lead to each other: the first use of a term in a chapter to the term, a term to chapters."""
+"""Glossary and chapters lead to each other: the first use of a term in a chapter to the term, terms to chapters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def install(app) -> None:
 
 def _find_uses(app, env) -> None:
     """Which chapters use which term (by its anchor), kept for the page of the glossary."""
-    env.lv_terms = _terms(env)
+    env.lv_terms = _terms(env) if GLOSSARY in env.found_docs else {}
     env.lv_uses = {}
     for paper in catalogue.written():
         docname = f"notebooks/{paper.part}/{paper.slug}"
@@ -88,6 +88,8 @@ def _key(term: str) -> str:
 
 def _first_uses(doctree: nodes.document, terms: dict[str, str]):
     """One term a text node at most, the first use of each in running text, in the order of the page."""
+    if not terms:
+        return
     names = sorted(terms, key=len, reverse=True)
     pattern = re.compile(r"(?<![\w-])(?:" + "|".join(map(_spelt, names)) + r")(?![\w-])")
     seen = set()
