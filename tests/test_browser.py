@@ -11,7 +11,9 @@ import pytest
 from lvutils.frames import Frames
 from lvutils.paths import ROOT
 from lvutils.press import catalogue
+from lvutils.press.compare import compare
 from lvutils.press.pool import stored_results
+from lvutils.record import ClaimRecord, Cost, Results, Value
 
 HTML = ROOT / "_build" / "html"
 CHROMIUM = next((path for n in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(n))), None)
@@ -368,3 +370,30 @@ def test_frames_are_stepped_through_by_keyboard_without_scripts(browser):
     page.get_by_text("a", exact=True).click()
     assert top() == pytest.approx(0, abs=1)
     context.close()
+
+
+def test_no_name_of_a_stranger_runs_in_the_report_on_runs(browser, tmp_path):
+    evil = '<img src=x onerror="document.title=1"><script>document.title=1</script>'
+    folder = tmp_path / "runs" / '<b onmouseover="x">mini'
+    for k in range(4):
+        knob = f"{evil}{k % 2}"
+        results = Results("mini", {"seed": k // 2, "profile": evil, evil: knob}, {}, {}, {}, [], f"{k}", {"code": evil})
+        results.values = {evil: Value(float(k), evil)}
+        results.claims = [ClaimRecord(evil, evil, evil, evil, evil, {}, "holds", evil)]
+        results.cost = Cost(1.0, 1, evil, {"torch": evil})
+        name = f"{k}<i onclick='x'>"
+        (folder / name).mkdir(parents=True)
+        results.write(folder / name / "results.json")
+    report = compare(str(folder), tmp_path / "<u>out", None, None, lambda text: None)
+    page = browser.new_page()
+    asked = []
+    page.on("request", lambda r: asked.append(r.url) if not r.url.startswith("data:") else None)
+    page.on("dialog", lambda d: asked.append("dialog"))
+    page.goto(report.as_uri())
+    page.wait_for_timeout(300)
+    assert page.title() == 'Runs of <b onmouseover="x">mini'
+    assert asked == [report.as_uri()]
+    assert page.evaluate("document.querySelectorAll('script, [onerror], [onclick], [onmouseover], main u').length") == 0
+    assert evil in page.inner_text("body"), "the words themselves are shown"
+    assert page.locator("img[alt]").count() == 1, "one value that the swept parameter moves"
+    page.close()

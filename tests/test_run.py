@@ -2,6 +2,7 @@
 
 import copy
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -171,3 +172,31 @@ def test_what_a_killed_run_left_is_removed_by_the_next(mini, tmp_path):
         folder.mkdir()
     assert lvutils("run", mini, "--profile", "quick", "--out", tmp_path / "out").returncode == 0
     assert (left.exists(), other.exists()) == (False, True)
+
+
+WRITER = """\
+import sys
+from pathlib import Path
+from lvutils.files import write_json
+print("ready", flush=True)
+k = 0
+while True:
+    k += 1
+    write_json(Path(sys.argv[1]) / "results.json", {"k": k, "all": [k] * 20_000})
+"""
+
+
+def test_a_file_is_whole_whatever_kills_its_writer(tmp_path):
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")  # shown where the test fails
+    rng = random.Random(seed)
+    for _ in range(25):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
+        assert writer.stdout.readline() == b"ready\n"
+        time.sleep(rng.uniform(0.01, 0.2))
+        writer.send_signal(rng.choice([signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]))
+        writer.wait()
+        if (tmp_path / "results.json").is_file():
+            content = read_json(tmp_path / "results.json")
+            assert content["all"] == [content["k"]] * 20_000
+    assert (tmp_path / "results.json").is_file()
