@@ -397,3 +397,11 @@ def test_no_name_of_a_stranger_runs_in_the_report_on_runs(browser, tmp_path):
     assert evil in page.inner_text("body"), "the words themselves are shown"
     assert page.locator("img[alt]").count() == 1, "one value that the swept parameter moves"
     page.close()
+
+
+def test_a_docstring_that_names_an_equation_leads_to_it(visit):
+    page = visit.open("notebooks/autoencoders/posterior-collapse.html")
+    link = page.locator("a.lv-equation", has_text="Equation (vae)").first
+    assert link.get_attribute("href") == "#equation-eq-posterior-collapse-vae"
+    link.click()
+    assert page.evaluate("document.querySelector(location.hash).getBoundingClientRect().top < innerHeight")

@@ -32,6 +32,7 @@ def setup(app):
     terms.install(app)
     app.connect("build-finished", site.write_search_data)
     app.connect("build-finished", site.write_notebook_scripts)
+    app.add_js_file("equations.js")
     app.add_js_file("print.js")
     app.add_js_file("math.js")
     app.connect("source-read", _add_count)
