@@ -284,3 +284,22 @@ def test_a_stored_notebook_holds_no_address_no_random_id_and_the_same_picture_in
     assert kept.size < before.size
     np.testing.assert_array_equal(kept, after)  # it has fewer colours than the palette holds
     assert output["metadata"]["image/png"]["width"] == after.shape[1]
+
+
+def test_jupyterlab_folds_what_the_page_folds():
+    def cell(kind, source, *tags):
+        code = {"outputs": [], "execution_count": None} if kind == "code" else {}
+        return {"cell_type": kind, "id": source[:8], "metadata": {"tags": list(tags)}, "source": source, **code}
+
+    cells = [
+        cell("code", "seen"),
+        cell("code", "folded", "hide-input"),
+        cell("markdown", ":::{solution-start} ex-1\n:class: dropdown\n:::"),
+        cell("code", "solution"),
+        cell("markdown", "so\n:::{solution-end}\n:::"),
+        cell("code", "seen too"),
+    ]
+    folded = clean({"cells": cells, "metadata": {}, "nbformat": 4})["cells"]
+    both = {"source_hidden": True, "outputs_hidden": True}
+    expected = [None, {"source_hidden": True}, None, both, None, None]
+    assert [c["metadata"].get("jupyter") for c in folded] == expected

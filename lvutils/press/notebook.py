@@ -100,7 +100,7 @@ def _fold(notebook: dict) -> None:
     in_solution = False
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            for edge in re.findall(r"^`{3,}\{solution-(start|end)\}", cell["source"], re.MULTILINE):
+            for edge in re.findall(r"^(?:`{3,}|:{3,})\{solution-(start|end)\}", cell["source"], re.MULTILINE):
                 in_solution = edge == "start"
         elif in_solution:
             cell["metadata"]["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
