@@ -175,8 +175,10 @@ def test_what_a_killed_run_left_is_removed_by_the_next(mini, tmp_path):
 
 
 WRITER = """\
+import signal
 import sys
 from pathlib import Path
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup would have it ignore
 from lvutils.files import write_json
 print("ready", flush=True)
 k = 0

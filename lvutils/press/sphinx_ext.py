@@ -17,7 +17,6 @@ from lvutils.press.notebook import page_width, tags
 from lvutils.press.pages import chips, unused_verdicts
 from lvutils.press.pool import results_path, stored_results
 from lvutils.record import Results
-from lvutils.scorecard import row_id
 
 SHOWN, SHOWN_SMALL = (
     88,
@@ -57,6 +56,7 @@ def _configure(app, config) -> None:
     config.html_theme_options["article_header_start"] = ["toggle-primary-sidebar.html", "navbar-logo.html"]
     # Each formula would be a tab stop, 167 in a chapter, for a menu that a click opens as well.
     config.mathjax3_config.setdefault("options", {})["menuOptions"] = {"settings": {"inTabOrder": False}}
+    config.html_scaled_image_link = False  # a figure fills the window where it is; no link to its file besides
     _point_to_repository(config.html_theme_options, *catalogue.repository(Path(app.confdir) / "_config.yml"))
 
 
@@ -112,24 +112,12 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
     notebook = json.loads(source[0])
     first = notebook["cells"][0]
     first["source"] = "".join(first["source"]).replace(paper.card(), paper.card() + glance, 1)
-    _name_rows(notebook)
     if table := moves_html(results):
         at = next(k for k, cell in enumerate(notebook["cells"]) if "parameters" in tags(cell))
         text = f"What each parameter moves, changed once under the `quick` profile:\n\n```{{raw}} html\n{table}\n```"
         cell = {"cell_type": "markdown", "id": "what-moves", "metadata": {}, "source": text}
         notebook["cells"].insert(at + 1, cell)
     source[0] = json.dumps(notebook)
-
-
-def _name_rows(notebook: dict) -> None:
-    """An id for each row of the scorecard, for the chips to lead to, in outputs stored before the rows had one."""
-    for cell in notebook["cells"]:
-        for data in (o["data"] for o in cell.get("outputs", []) if "text/html" in o.get("data", {})):
-            text = "".join(data["text/html"])
-            if '<table class="lv-scorecard">' in text:
-                row = re.compile(r"<tr>(?=<td><strong>(C\d+)</strong>)")
-                data["text/html"] = row.sub(lambda m: f'<tr id="{row_id(m[1])}">', text)
-                return
 
 
 def _open_checks(slug: str) -> str:
