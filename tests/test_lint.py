@@ -82,7 +82,7 @@ def drop_alt(nb):
 
 
 def drop_caption(nb):
-    cell(nb, figure)["metadata"]["mystnb"]["figure"]["caption"] = ""
+    cell(nb, tagged("caption"))["source"] = "**Figure 1.** Short."
 
 
 def rename_figure(nb):
@@ -196,7 +196,20 @@ def no_solution(nb):
 
 
 def unknown_citation(nb):
+    nb["cells"][0]["source"] = source(nb["cells"][0]) + '\n[Nobody, 1999](https://a.b "nobody1999")'
+
+
+def old_role(nb):
     nb["cells"][0]["source"] = source(nb["cells"][0]) + "\n{footcite}`nobody1999`"
+
+
+def wrong_number(nb):
+    c = cell(nb, tagged("caption"))
+    c["source"] = source(c).replace("**Figure 1.**", "**Figure 2.**")
+
+
+def lost_reference(nb):
+    nb["cells"][0]["source"] = source(nb["cells"][0]) + "\n[Figure 1](#fig-x)"
 
 
 def todo(nb):
@@ -249,7 +262,7 @@ def widget_metadata(nb):
     ("breach", "said"),
     [
         (drop_alt, "figure without alt text; set mystnb.image.alt"),
-        (drop_caption, "figure without a caption; set mystnb.figure.caption"),
+        (drop_caption, "figure without a caption; give it a cell below, tagged caption"),
         (rename_figure, f"set mystnb.figure.name to fig-{SLUG}-..."),
         (unfold_figure, "tag it hide-input"),
         (two_figures, "draws 2 figures; one cell, one figure"),
@@ -273,6 +286,9 @@ def widget_metadata(nb):
         (changed_code, "its code changed since the outputs were stored"),
         (no_table, "needs a table with three columns"),
         (no_solution, "solutions are folded"),
+        (old_role, "'{footcite}`nobody1999`' is nothing to JupyterLab"),
+        (wrong_number, "a number of a figure or equation is not that of its place"),
+        (lost_reference, "a reference leads to fig-x, which is not in the chapter"),
         (unknown_citation, "citation nobody1999 is not in book/references.bib"),
         (todo, "cell 1: TODO is left"),
         (same_id, "cell id is missing or not unique"),

@@ -160,6 +160,7 @@ def test_a_chapter_that_fails_keeps_its_stored_files(stored_mini, tmp_path, monk
     path.write_text(path.read_text().replace('trouble: str = \\"none\\"', 'trouble: str = \\"raise\\"'))
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
     monkeypatch.setattr(refreshing, "OTHER_SEEDS", 0)
+    monkeypatch.setattr(refreshing, "PATIENCE", 3)
     with pytest.raises(refreshing.RunFailed, match="seed 0 of mini: cell 4 failed: ValueError: planned"):
         refresh([path], workers=1, report=print)
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
@@ -263,7 +264,7 @@ def test_a_stored_notebook_holds_no_address_no_random_id_and_the_same_picture_in
     buffer = io.BytesIO()
     figure = plt.figure(figsize=(3, 2), layout="none")  # 300 x 200 pixels with wide margins
     figure.add_axes((0.3, 0.4, 0.3, 0.3)).plot([0, 1], [1, 0])
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", dpi=100)
     plt.close(figure)
     data = {
         "image/png": base64.b64encode(buffer.getvalue()).decode(),

@@ -222,7 +222,8 @@ def _papermill(todo: Plan, part: Path, timeout: float | None, bar: bool, variabl
         from lvutils.press.engine import WriteOnce
 
     papermill_engines.register("lvutils", WriteOnce)
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what went wrong is told in one line, below
+    for name in ("papermill", "asyncio"):  # what went wrong is told in one line, below
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     chapter = part / "chapter.ipynb"
     # Sockets in a folder of the run's own: over TCP, runs that start at once now and then take each other's port.
     with (

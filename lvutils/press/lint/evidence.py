@@ -125,8 +125,10 @@ def ends(c: Chapter) -> Found:
 
     A value that the chapter refuses in one line, as one that another parameter or the data bound, is none.
     """
-    tried = c.results.book.ends if c.results and c.results.book else None
-    if tried is None and set(c.declared) > {"profile", "seed"}:
+    if c.results is None or c.results.book is None:
+        return
+    tried = c.results.book.ends
+    if tried is None:
         yield None, f"the ends of its parameters' ranges were not tried; run: lvutils refresh {c.slug}"
     for end, trouble in (tried or {}).items():
         if trouble and trouble != SLOW and not re.search(r": (Parameter|Data)Error: ", trouble):
