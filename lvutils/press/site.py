@@ -84,10 +84,7 @@ def _with_room(match: re.Match) -> str:
     return f'<div{attributes} style="--high:{high:.1f}">{source}</div>'
 
 
-_PART_DRAWING = re.compile(
-    r'<a class="[^"]*image-reference"[^>]*>\s*'
-    r'<img alt="(?P<alt>[^"]*)"[^>]*_images/(?P<name>part-[\w-]+)\.svg"[^>]*/?>\s*</a>'
-)
+_PART_DRAWING = re.compile(r'<img alt="(?P<alt>[^"]*)"[^>]*_images/(?P<name>part-[\w-]+)\.svg"[^>]*/?>')
 
 
 def _linked_drawing(match: re.Match, context: dict) -> str:
