@@ -81,7 +81,9 @@ def test_pupils_are_ordered_by_school_and_know_its_sector_and_mean():
     assert np.all(np.diff(pupils.y) >= 0)
     column = dict(zip(pupils.columns, pupils.x.T, strict=True))
     sizes = np.bincount(pupils.y)
-    np.testing.assert_allclose(np.bincount(pupils.y, column["ses"]) / sizes, np.bincount(pupils.y, column["meanses"]) / sizes, atol=1e-4)
+    np.testing.assert_allclose(
+        np.bincount(pupils.y, column["ses"]) / sizes, np.bincount(pupils.y, column["meanses"]) / sizes, atol=1e-4
+    )
     assert set(np.bincount(pupils.y, column["catholic"]) / sizes) == {0.0, 1.0}
 
 
