@@ -43,6 +43,10 @@ class _Group(click.Group):
                 raise
             click.echo(f"lvutils: {error.filename or 'a file'} could not be written: {error.strerror}", err=True)
             sys.exit(1)
+        except Exception as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # libraries that were cut off as they cleared away
+                raise KeyboardInterrupt from None
+            raise
 
 
 def _is_text(word: str) -> bool:

@@ -208,11 +208,12 @@ class ForkProvisioner(LocalProvisioner):
         """Wait until a forked kernel has ended; for any other, do nothing."""
         if isinstance(self.process, ForkedKernel) and self.process.poll() is None:
             loop, ended = asyncio.get_running_loop(), asyncio.Event()
-            loop.add_reader(self.process.own, ended.set)
+            number = self.process.own.fileno()  # which a look from elsewhere may close while this one waits
+            loop.add_reader(number, ended.set)
             try:
                 await ended.wait()
             finally:
-                loop.remove_reader(self.process.own)
+                loop.remove_reader(number)
 
     async def send_signal(self, signum: int) -> None:
         """Send a signal to the kernel's process group."""
