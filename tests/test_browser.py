@@ -42,8 +42,13 @@ class Visit:
         self.outside: list[str] = []
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.errors.append(str(e)))
-        self.page.on("requestfailed", lambda r: self.errors.append(f"{r.url} {r.failure}"))
+        self.page.on("requestfailed", self._failed)
         self.context.route("**/*", self._route)
+
+    def _failed(self, request):
+        # A page that is left while it still loads its icon has aborted that request itself: nothing is wrong with the file.
+        if request.failure != "net::ERR_ABORTED":
+            self.errors.append(f"{request.url} {request.failure}")
 
     def _route(self, route):
         if route.request.url.startswith(("file:", "data:", "blob:")):
