@@ -138,7 +138,7 @@ def test_a_figure_fills_the_window_and_goes_back(visit):  # noqa: F811
     assert button.evaluate("e => e === document.activeElement")
 
 
-@pytest.mark.parametrize("part", ["autoencoders", "mixtures"])
+@pytest.mark.parametrize("part", ["autoencoders", "mixtures", "causality"])
 def test_the_pieces_of_a_part_s_drawing_are_links(part):
     text = (HTML / "book" / f"part-{part}.html").read_text(encoding="utf-8")
     drawing = text[text.index('<svg class="lv-drawing"') :].partition("</svg>")[0]
