@@ -195,14 +195,20 @@ def _global_names(code: types.CodeType) -> set[str]:
 
 
 def _syntax_of(thing: types.FunctionType | type, functions: Sequence[types.FunctionType]) -> Iterator[str]:
-    """The syntax of a function or a class. Python finds no text of a class that a notebook defines, only its methods'."""
+    """The syntax of a function or a class.
+
+    Python finds no text of a class that a notebook defines, only its methods', and none at all of methods that were
+    made for it, as a named tuple's: these are known by their names and arguments.
+    """
     try:
         yield syntax(textwrap.dedent(inspect.getsource(thing)))
     except (OSError, TypeError):
         if isinstance(thing, types.FunctionType):
-            raise
-        yield thing.__name__
-        yield from (syntax(textwrap.dedent(inspect.getsource(f))) for f in functions)
+            yield f"{thing.__qualname__}{thing.__code__.co_varnames}"
+        else:
+            yield thing.__qualname__
+            for function in functions:
+                yield from _syntax_of(function, ())
 
 
 def _methods(class_: type) -> list[types.FunctionType]:

@@ -2,6 +2,7 @@
 
 import json
 import linecache
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -122,10 +123,11 @@ def test_the_methods_of_a_notebook_s_class_are_part_of_the_key():
     """As IPython does: the class belongs to no file, its methods are known to the cache of lines."""
     keys = []
     for factor in (2, 3):
-        text = f"class Net:\n    def __init__(self):\n        self.w = {factor}\n\n\ndef made(streams):\n    return Net().w\n"
+        text = f"class Net:\n    def __init__(self):\n        self.w = {factor}\n\n\n"
+        text += "def made(streams):\n    return Pair(Net().w, 0)\n"
         file = f"<a cell {factor}>"
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-        namespace = {"__name__": "__main__"}
+        namespace = {"__name__": "__main__", "Pair": namedtuple("Pair", "a b", module="__main__")}
         exec(compile(text, file, "exec"), namespace)
         keys.append(trained.key_of(namespace["made"], {}, ()))
     assert keys[0] != keys[1]
