@@ -105,9 +105,11 @@ def chaotic(results: Results) -> list[str]:
     over n trainings, such a move is .62 of half the width at n = 10.)
     """
     size = {name: max(abs(v.value), v.spread or 0.0) for name, v in results.values.items()}
-    for claim, name, e in results.effects():
-        full = f"{claim}: {name}" if name else claim
-        size[full] = max(size.get(full, 0.0), (e.high - e.low) / 2 / CHAOTIC)
+    for claim in results.claims:
+        worlds = {"": claim, " control": claim.control, " positive": claim.positive}
+        for world, name, e in ((w, n, e) for w, found in worlds.items() if found for n, e in found.measured.items()):
+            full = f"{claim.id}{world}: {name}" if name else f"{claim.id}{world}"
+            size[full] = max(size.get(full, 0.0), (e.high - e.low) / 2 / CHAOTIC)
     least = TIMES * EXACT_FLOOR
     return [n for n, v in results.values.items() if (v.tolerance or 0) > max(TIMES * CHAOTIC * size[n], least)]
 
