@@ -7,6 +7,7 @@ import sys
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
@@ -30,7 +31,8 @@ _CYCLE = [COLORS[role] for role in ("method", "baseline", "second", "third", "fo
 
 
 def use_style() -> None:
-    """Set the book's plot style for this process."""
+    """Set the book's style for this process: of plots, and of tables, in which dollars are no formulas."""
+    pd.options.display.html.use_mathjax = False
     sns.set_theme(context="notebook", style="ticks", font="DejaVu Sans", font_scale=0.8)
     mpl.rcParams.update(
         {

@@ -20,6 +20,8 @@ def _text(node: object) -> str:
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = {name: value for name, value in ast.iter_fields(node) if name not in _LEFT_OUT and value not in (None, [])}
+    if isinstance(node, ast.JoinedStr):  # some versions end the format of a replaced field with an empty text
+        fields["values"] = [v for v in node.values if getattr(v, "value", None) != ""]
     if isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None:
         fields["body"] = node.body[1:]
     return f"({type(node).__name__} " + " ".join(f"{name}={_text(value)}" for name, value in fields.items()) + ")"

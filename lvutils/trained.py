@@ -100,8 +100,8 @@ def reached_code(make: Callable) -> Iterator[str]:
     waiting, seen = [make], {make}
     while waiting:
         thing = waiting.pop(0)
-        yield syntax(textwrap.dedent(inspect.getsource(thing)))
         functions = [thing] if isinstance(thing, types.FunctionType) else _methods(thing)
+        yield from _syntax_of(thing, functions)
         bases = [] if isinstance(thing, types.FunctionType) else thing.__bases__
         named = {n: f.__globals__[n] for f in functions for n in _global_names(f.__code__) if n in f.__globals__}
         for name, value in [*sorted(named.items()), *((b.__name__, b) for b in bases)]:
@@ -192,6 +192,23 @@ _LIBRARY = (types.ModuleType, torch.dtype, torch.device)  # their versions are o
 def _global_names(code: types.CodeType) -> set[str]:
     found = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     return found.union(*(_global_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+
+
+def _syntax_of(thing: types.FunctionType | type, functions: Sequence[types.FunctionType]) -> Iterator[str]:
+    """The syntax of a function or a class.
+
+    Python finds no text of a class that a notebook defines, only its methods', and none at all of methods that were
+    made for it, as a named tuple's: these are known by their names and arguments.
+    """
+    try:
+        yield syntax(textwrap.dedent(inspect.getsource(thing)))
+    except (OSError, TypeError):
+        if isinstance(thing, types.FunctionType):
+            yield f"{thing.__qualname__}{thing.__code__.co_varnames}"
+        else:
+            yield thing.__qualname__
+            for function in functions:
+                yield from _syntax_of(function, ())
 
 
 def _methods(class_: type) -> list[types.FunctionType]:

@@ -46,7 +46,7 @@ class Visit:
         self.context.route("**/*", self._route)
 
     def _failed(self, request):
-        # A page that is left while it still loads its icon has aborted that request itself: nothing is wrong with the file.
+        # A page that is left while its icon loads has ended that request itself: the file is there.
         if request.failure != "net::ERR_ABORTED":
             self.errors.append(f"{request.url} {request.failure}")
 

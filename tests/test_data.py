@@ -93,6 +93,27 @@ def test_lalonde_has_the_groups_of_the_experiment_and_the_survey():
     assert pay[lalonde.y == 1].mean() - pay[lalonde.y == 0].mean() == pytest.approx(1794, abs=1)
 
 
+def test_pupils_are_ordered_by_school_and_know_its_sector_and_mean():
+    pupils = load("hsb82")
+    assert pupils.x.shape == (7185, 6)
+    assert len(pupils.y_names) == 160
+    assert np.all(np.diff(pupils.y) >= 0)
+    column = dict(zip(pupils.columns, pupils.x.T, strict=True))
+    sizes = np.bincount(pupils.y)
+    np.testing.assert_allclose(
+        np.bincount(pupils.y, column["ses"]) / sizes, np.bincount(pupils.y, column["meanses"]) / sizes, atol=1e-4
+    )
+    assert set(np.bincount(pupils.y, column["catholic"]) / sizes) == {0.0, 1.0}
+
+
+def test_stops_with_an_unknown_search_race_or_gender_are_left_out():
+    stops = load("mplsstops")
+    assert stops.x.shape == (34178, 7)
+    assert len(stops.y_names) == 87
+    assert np.isin(stops.x, (0, 1)).all()
+    assert stops.x[:, stops.columns.index("searched")].sum() == 5117
+
+
 def test_images_are_the_cases_in_two_dimensions():
     digits = load("digits8")
     assert digits.images.shape == (1797, 8, 8)

@@ -1,5 +1,6 @@
 """What a result depends on: code as syntax, what is reached of the package, named data and models, versions."""
 
+import ast
 import copy
 
 import pytest
@@ -115,3 +116,9 @@ def test_a_run_is_named_by_parameters_and_the_content_of_files(tmp_path):
     file.write_text("a,b\n1,3\n")
     names.add(run_name(shared, {"seed": 0}, [file]))
     assert len(names) == 4
+
+
+def test_an_empty_text_at_the_end_of_a_format_counts_for_nothing():
+    tree = ast.parse('f"{x:{spec}} y"')
+    tree.body[0].value.values[0].format_spec.values.append(ast.Constant(""))  # as some versions of Python parse it
+    assert syntax(tree) == syntax('f"{x:{spec}} y"')

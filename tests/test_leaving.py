@@ -14,7 +14,9 @@ from test_browser import CHROMIUM, Visit, browser, chapters, visit  # noqa: F401
 
 from lvutils.paths import ROOT
 from lvutils.press import catalogue
-from lvutils.press.pages import CITATION, citation
+from lvutils.press.pages import CITATION, README, citation, readme
+from lvutils.press.site import needs_lvutils
+from lvutils.press.sphinx_ext import folded_name
 
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium, and no package manager here could install it")
 ADDRESS = "https://github.com/somebody/latent-book"
@@ -81,7 +83,38 @@ def test_a_notebook_is_downloaded_from_a_page_opened_as_a_file(visit):  # noqa: 
         page.locator('a[download$=".ipynb"]').click()
     paper = catalogue.written()[0]
     assert download.value.suggested_filename == f"{paper.slug}.ipynb"
-    assert download.value.path().read_bytes() == paper.notebook.read_bytes()
+    notebook, stored = (json.loads(p.read_text("utf-8")) for p in (download.value.path(), paper.notebook))
+    first = next(k for k, cell in enumerate(stored["cells"]) if cell["cell_type"] == "code")
+    assert notebook["cells"].pop(first)["source"] == needs_lvutils(catalogue.repository()[0])
+    assert notebook == stored
+
+
+@pytest.mark.parametrize("url", ["", ADDRESS])
+def test_a_chapter_that_left_the_book_says_what_it_needs(url, monkeypatch):
+    cell = needs_lvutils(url)
+    exec(cell, {})  # here the package is there
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError) as caught:
+        exec(cell, {})
+    (line,) = caught.value._render_traceback_()
+    assert "needs lvutils" in line
+    assert "make lab" in line
+    assert (f"git clone {ADDRESS}" in line) == bool(url)
+
+
+def test_the_readme_follows_the_setting():
+    text = README.read_text(encoding="utf-8")
+    assert readme(text, catalogue.repository()[0]) == text, "run: lvutils pages"
+    with_address = readme(text, ADDRESS)
+    assert f"git clone {ADDRESS}\ncd latent-book\n" in with_address
+    assert readme(with_address, ADDRESS) == with_address
+    assert readme(with_address, "") == readme(text, "")
+
+
+def test_a_folded_cell_is_named_after_its_figure():
+    cell = {"cell_type": "code", "source": "draw()", "metadata": {"mystnb": {"figure": {"name": "fig-x"}}}}
+    assert folded_name(cell, {"source": "**Figure 3.** Two runs."}) == "the drawing of Figure 3"
+    assert folded_name(cell) == "the figure below"
 
 
 @needs_browser
@@ -105,7 +138,7 @@ def test_a_figure_fills_the_window_and_goes_back(visit):  # noqa: F811
     assert button.evaluate("e => e === document.activeElement")
 
 
-@pytest.mark.parametrize("part", ["autoencoders", "mixtures"])
+@pytest.mark.parametrize("part", ["autoencoders", "mixtures", "causality"])
 def test_the_pieces_of_a_part_s_drawing_are_links(part):
     text = (HTML / "book" / f"part-{part}.html").read_text(encoding="utf-8")
     drawing = text[text.index('<svg class="lv-drawing"') :].partition("</svg>")[0]

@@ -71,6 +71,11 @@ def meadows(rng):
     return columns, rows, "x1"
 
 
+def environments(rng):
+    rows = [[*rng.normal(k, 1, 4), name] for k, name in enumerate(NAMES) for _ in range(40)]
+    return [*NAMES[:3], "target", "environment"], rows, "target"
+
+
 TABLES = {
     "compositional-partial-correlations": parts,
     "faceted-rasch": ratings,
@@ -80,6 +85,7 @@ TABLES = {
     "linkorgs": lists,
     "llp-belief-propagation": bags,
     "moe-trajectories": trajectories,
+    "pac-invariance": environments,
     "posterior-collapse": labelled,
 }
 ARRAYS = [slug for slug, path in EXAMPLES.items() if path.suffix == ".npz"]
@@ -241,7 +247,11 @@ def test_odd_names_are_drawn_and_come_back_unchanged(slug, odd):
     if slug != "ila-sdp":  # its result is a comparison, without names
         result = read_table(*out.glob("*.csv"))
         columns, rows, _ = TABLES[slug](np.random.default_rng(0))
-        names = {"linkorgs": [row[1] for row in rows], "latent-quantization": columns[:2]}.get(slug, NAMES)
+        names = {
+            "linkorgs": [row[1] for row in rows],
+            "latent-quantization": columns[:2],
+            "pac-invariance": columns[:3],
+        }.get(slug, NAMES)
         assert {*names} <= {*result.columns}.union(*result.rows)
 
 

@@ -1,6 +1,8 @@
 """The store of a chapter's own models: the key is all that the weights depend on."""
 
 import json
+import linecache
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -115,3 +117,17 @@ def test_a_changed_setting_is_announced_with_its_time(store, monkeypatch, mini):
     assert said == ["n_draws changed: net is trained anew (about 10 min of one core, as long as for the stored one)"]
     said = training.retraining("mini", execute.plan(mini, {"shift": 2.0, "profile": "quick"}))
     assert said == ["shift changed: net is trained anew (briefly, under quick: its claims are untested)"]
+
+
+def test_the_methods_of_a_notebook_s_class_are_part_of_the_key():
+    """As IPython does: the class belongs to no file, its methods are known to the cache of lines."""
+    keys = []
+    for factor in (2, 3):
+        text = f"class Net:\n    def __init__(self):\n        self.w = {factor}\n\n\n"
+        text += "def made(streams):\n    return Pair(Net().w, 0)\n"
+        file = f"<a cell {factor}>"
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+        namespace = {"__name__": "__main__", "Pair": namedtuple("Pair", "a b", module="__main__")}
+        exec(compile(text, file, "exec"), namespace)
+        keys.append(trained.key_of(namespace["made"], {}, ()))
+    assert keys[0] != keys[1]

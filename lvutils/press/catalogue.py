@@ -116,6 +116,11 @@ def repository(config: Path = ROOT / "_config.yml") -> tuple[str, str]:
     return (settings.get("url") or "").rstrip("/"), settings.get("branch") or "main"
 
 
+def clone(url: str) -> str:
+    """The commands that fetch the project from its address."""
+    return f"git clone {url}\ncd {url.rsplit('/', 1)[-1].removesuffix('.git')}"
+
+
 def _read() -> dict:
     return yaml.load((BOOK / "papers.yml").read_text(encoding="utf-8"), Loader=_Loader)
 

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from lvutils.scorecard import chip_html, controls_html, effects_html, note_html,
 THUMBNAILS = BOOK / "_static" / "thumbnails"
 THUMBNAIL_WIDTH = 480
 CITATION = ROOT / "CITATION.cff"
+README = ROOT / "README.md"
 
 FRONT = ("how-to-read", "how-to-run", "how-to-rerun", "gallery", "scoreboard")
 BACK = ("notation", "glossary", "status", "contribute", "api", "bibliography")
@@ -35,6 +37,7 @@ def write_pages() -> list[str]:
         BOOK / "scoreboard.md": scoreboard(),
         BOOK / "status.md": status(),
         CITATION: citation(CITATION.read_text(encoding="utf-8"), catalogue.repository()[0]),
+        README: readme(README.read_text(encoding="utf-8"), catalogue.repository()[0]),
     }
     changed = [path for path, text in pages.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in changed:
@@ -75,6 +78,12 @@ def citation(text: str, repository: str) -> str:
     """CITATION.cff with the project's address, or without one where there is none."""
     lines = [line for line in text.splitlines() if not line.startswith("repository-code:")]
     return "\n".join(lines + ([f"repository-code: {repository}"] if repository else [])) + "\n"
+
+
+def readme(text: str, repository: str) -> str:
+    """README.md with the clone command between its two marks, or with nothing there where there is no address."""
+    command = f"```bash\n{catalogue.clone(repository)}\n```\n" if repository else ""
+    return re.sub(r"(<!-- clone -->\n).*?(?=<!-- /clone -->)", lambda m: m[1] + command, text, flags=re.DOTALL)
 
 
 def gallery() -> str:

@@ -96,15 +96,18 @@ def tolerance(value: float, repeated: Sequence[float], exact: bool) -> float:
 
 
 def chaotic(results: Results) -> list[str]:
-    """Names of the values that other arithmetic moves by more than a fifth of their size.
+    """Names of the values that other arithmetic moves by more than a fifth of their size, and, effects, out of
+    their interval.
 
-    A difference near zero has no size of its own: that of a value is at least its spread over the seeds, and for an
-    effect half the width of its interval.
+    A difference near zero has no size of its own: that of a value is at least its spread over the seeds. Other
+    arithmetic that training amplifies is one more training of the same seed, and how far another training may move
+    an effect is what its interval says: so an effect near zero may move within it. (Where all noise is training's,
+    over n trainings, such a move is .62 of half the width at n = 10.)
     """
     size = {name: max(abs(v.value), v.spread or 0.0) for name, v in results.values.items()}
     for claim, name, e in results.effects():
         full = f"{claim}: {name}" if name else claim
-        size[full] = max(size.get(full, 0.0), (e.high - e.low) / 2)
+        size[full] = max(size.get(full, 0.0), (e.high - e.low) / 2 / CHAOTIC)
     least = TIMES * EXACT_FLOOR
     return [n for n, v in results.values.items() if (v.tolerance or 0) > max(TIMES * CHAOTIC * size[n], least)]
 

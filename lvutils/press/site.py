@@ -150,12 +150,38 @@ def _icons() -> dict[str, tuple[str, str, str]]:
     return icons
 
 
-def write_notebook_scripts(app, exception: Exception | None) -> None:
-    """Beside each notebook its text as a script: a page opened as a file may load this alone (download.js)."""
+def write_downloads(app, exception: Exception | None) -> None:
+    """The notebooks for download, each with a first code cell that says what it needs where ``lvutils`` is missing.
+
+    Beside each its text as a script: a page opened as a file may load this alone (download.js).
+    """
     if exception is None and app.builder.name == "html":
+        needs = {"cell_type": "code", "id": "needs", "execution_count": None, "metadata": {}, "outputs": []}
+        needs["source"] = needs_lvutils(app.config.html_theme_options.get("repository_url", ""))
         for path in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
-            text = json.dumps(path.read_text(encoding="utf-8"))
-            write_text(path.with_name(path.name + ".js"), f"window.lvNotebook = {text};\n")
+            notebook = json.loads(path.read_text(encoding="utf-8"))
+            notebook["cells"] = [c for c in notebook["cells"] if c.get("id") != needs["id"]]
+            first = next((k for k, c in enumerate(notebook["cells"]) if c["cell_type"] == "code"), 0)
+            notebook["cells"].insert(first, needs)
+            text = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+            write_text(path, text)
+            write_text(path.with_name(path.name + ".js"), f"window.lvNotebook = {json.dumps(text)};\n")
+
+
+def needs_lvutils(url: str) -> str:
+    """A cell that ends a chapter in one line where its package is missing, and else does nothing.
+
+    The package alone is not enough, since the data lie in the project's folder; so it is fetched whole.
+    """
+    where = f"git clone {url}" if url else "fetch the project as its page 'How to run a chapter' says"
+    said = f"This chapter needs lvutils and the book's data: {where}, then start JupyterLab there with: make lab"
+    return f"""from importlib.util import find_spec
+
+if find_spec("lvutils") is None:
+    class Missing(ImportError):
+        _render_traceback_ = lambda self: [str(self)]  # one line in place of a traceback
+
+    raise Missing({json.dumps(said)})"""
 
 
 # --- search -----------------------------------------------------------------------------------------------------------

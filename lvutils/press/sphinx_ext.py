@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
 from pathlib import Path
@@ -30,7 +31,7 @@ def setup(app):
     app.connect("builder-inited", site.install)
     terms.install(app)
     app.connect("build-finished", site.write_search_data)
-    app.connect("build-finished", site.write_notebook_scripts)
+    app.connect("build-finished", site.write_downloads)
     app.add_js_file("equations.js")
     app.add_js_file("print.js")
     app.add_js_file("math.js")
@@ -74,8 +75,8 @@ def _add_clone(app, docname: str, source: list[str]) -> None:
     """How to get the project, in place of ``<!-- clone -->``, where it has an address."""
     if "<!-- clone -->" in source[0]:
         url = app.config.html_theme_options["repository_url"]
-        command = f"```bash\ngit clone {url}\ncd {url.rsplit('/', 1)[-1].removesuffix('.git')}\n```"
-        source[0] = source[0].replace("<!-- clone -->", command if url else "")
+        command = f"```bash\n{catalogue.clone(url)}\n```" if url else ""
+        source[0] = source[0].replace("<!-- clone -->", command)
 
 
 def _add_count(app, docname: str, source: list[str]) -> None:
@@ -177,22 +178,26 @@ def _name_folded_cells(app, docname: str, source: list[str]) -> None:
     if not docname.startswith("notebooks/"):
         return
     notebook = json.loads(source[0])
-    for cell in notebook["cells"]:
+    for cell, after in itertools.zip_longest(notebook["cells"], notebook["cells"][1:]):
         if cell["cell_type"] == "code" and "hide-input" in tags(cell):
-            name = html.escape(folded_name(cell), quote=False).replace("{", "{{").replace("}", "}}")
+            name = html.escape(folded_name(cell, after), quote=False).replace("{", "{{").replace("}", "}}")
             shown = {"code_prompt_show": f"Show code: {name}", "code_prompt_hide": f"Hide code: {name}"}
             cell["metadata"].setdefault("mystnb", {}).update(shown)
     source[0] = json.dumps(notebook)
 
 
-def folded_name(cell: dict) -> str:
-    """A few words for a cell: its opening comment, the figure that it draws, what it defines, or what it does."""
+def folded_name(cell: dict, after: dict | None = None) -> str:
+    """A few words for a cell: its opening comment, the figure that it draws, what it defines, or what it does.
+
+    after: the cell that follows, which is the caption where the cell draws a figure.
+    """
     code = "".join(cell["source"]).strip()
     comment = re.match(r"#[ -]*([^\n]*[^\n -])", code)
     if comment and not comment[1].startswith(("noqa", "type:")):
         return _short(comment[1])
     if cell["metadata"].get("mystnb", {}).get("figure"):
-        return "the figure below"
+        number = re.match(r"\*\*(Figure [\d.]+?)\.\*\*", "".join(after["source"])) if after else None
+        return f"the drawing of {number[1]}" if number else "the figure below"
     if re.search(r"\bscorecard\(", code):
         return "the claims and their rules"
     if defined := re.findall(r"^(?:def|class) (\w+)", code, re.MULTILINE):
