@@ -74,6 +74,17 @@ def test_mortgages_keep_complete_applications_and_count_the_denied():
     assert np.isin(mortgages.x[:, [mortgages.columns.index(c) for c in binary]], (0, 1)).all()
 
 
+def test_stops_have_a_form_and_keep_those_whose_race_is_unknown():
+    stops = load("mplsstops")
+    month, race = (stops.x[:, stops.columns.index(c)].astype(int) for c in ("month", "race"))
+    assert np.bincount(race).tolist() == [11703, 15220, 7557, 9219]
+    assert np.bincount(month)[1:].min() == 2778
+    assert [round(stops.y[race == r].mean(), 2) for r in (0, 1)] == [0.08, 0.2]
+    hour = stops.x[:, stops.columns.index("hour")]
+    assert hour.min() >= 0
+    assert hour.max() < 24
+
+
 def test_images_are_the_cases_in_two_dimensions():
     digits = load("digits8")
     assert digits.images.shape == (1797, 8, 8)
