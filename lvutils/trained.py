@@ -204,11 +204,13 @@ def _syntax_of(thing: types.FunctionType | type, functions: Sequence[types.Funct
         yield syntax(textwrap.dedent(inspect.getsource(thing)))
     except (OSError, TypeError):
         if isinstance(thing, types.FunctionType):
-            yield f"{thing.__qualname__}{thing.__code__.co_varnames}"
-        else:
-            yield thing.__qualname__
-            for function in functions:
-                yield from _syntax_of(function, ())
+            raise  # what it does cannot be told, so nothing may be stored under its name
+        yield thing.__qualname__
+        for method in functions:
+            try:
+                yield syntax(textwrap.dedent(inspect.getsource(method)))
+            except OSError:
+                yield f"{method.__qualname__}{method.__code__.co_varnames}"
 
 
 def _methods(class_: type) -> list[types.FunctionType]:

@@ -131,3 +131,10 @@ def test_the_methods_of_a_notebook_s_class_are_part_of_the_key():
         exec(compile(text, file, "exec"), namespace)
         keys.append(trained.key_of(namespace["made"], {}, ()))
     assert keys[0] != keys[1]
+
+
+def test_a_function_without_text_is_refused():
+    namespace = {}
+    exec("def made(streams):\n    return 1\n", namespace)
+    with pytest.raises(OSError, match="source"):
+        trained.key_of(namespace["made"], {}, ())
