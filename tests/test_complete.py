@@ -14,8 +14,9 @@ from lvutils.press.lint.form import MAX_LINE
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium, and no package manager here could install it")
 
 WIDTHS = (390, 1280, 1440)
-# scroll.js has looked at each box in its new size
-SETTLED = """() => [...document.querySelectorAll("article :is(pre, div.math > mjx-container)")].every((box) =>
+# the sidebar has slid into its place, and scroll.js has looked at each box in its new size
+SETTLED = """() => !document.getAnimations().some((slide) => slide.playState === "running")
+    && [...document.querySelectorAll("article :is(pre, div.math > mjx-container)")].every((box) =>
     !box.checkVisibility() || getComputedStyle(box).overflowX !== "auto"
     || (box.scrollWidth > box.clientWidth + 1) === Boolean(box.dataset.more))"""
 MEASURE = """() => {
