@@ -216,6 +216,18 @@ def _acic2016(name: str) -> Dataset:
     return Dataset(name, table, None, digest, (table.shape[1],), columns=tuple(columns))
 
 
+def _marble(name: str) -> Dataset:
+    """Tiles of 16 x 16 pixels in red, green and blue, then latitude, longitude and relief of each; no label."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        tiles = arrays["tiles"].reshape(len(arrays["tiles"]), -1) * 4.0
+        place = np.column_stack([89.2 - 1.6 * arrays["row"], 1.6 * arrays["col"] - 179.2, arrays["relief"] / 1000])
+    columns = [f"{colour}_{row}_{col}" for row in range(16) for col in range(16) for colour in ("r", "g", "b")]
+    x = np.column_stack([tiles, place])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Dataset(name, x, None, digest, (x.shape[1],), columns=(*columns, "latitude", "longitude", "relief"))
+
+
 def _lalonde(name: str) -> Dataset:
     """The experiment's 445 men, then the survey's; y says which group a man is in, re78 is the outcome."""
     import pandas as pd
@@ -246,6 +258,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "hsb82": _hsb82,
     "insteval": _insteval,
     "lalonde": _lalonde,
+    "marble": _marble,
     "mnist5k": _mnist5k,
     "mnist70k": _mnist70k,
     "mplsstops": _mplsstops,
