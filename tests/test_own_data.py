@@ -80,6 +80,11 @@ def treated(rng):
     return ["t", "y", *NAMES], [[k % 2, *rng.normal(size=len(NAMES) + 1)] for k in range(120)], "y"
 
 
+def domains(rng):
+    rows = [[*rng.normal(k, 1 + k, 3), NAMES[k]] for k in range(len(NAMES)) for _ in range(40)]
+    return [*NAMES[:3], "domain"], rows, NAMES[0]
+
+
 def drifting(rng):
     rows = [[k % 2, NAMES[k // 2 % 2], k // 24, *rng.normal(k % 2, 1, 4)] for k in range(144)]
     return ["y", "a", "domain", *NAMES[:4]], rows, "domain"
@@ -93,6 +98,7 @@ def grouped(rng):
 TABLES = {
     "cdsae": drifting,
     "compositional-partial-correlations": parts,
+    "domain-counterfactuals": domains,
     "explanation-disparities": grouped,
     "faceted-rasch": ratings,
     "ila-sdp": labelled,
