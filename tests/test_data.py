@@ -103,6 +103,18 @@ def test_lalonde_has_the_groups_of_the_experiment_and_the_survey():
     assert pay[lalonde.y == 1].mean() - pay[lalonde.y == 0].mean() == pytest.approx(1794, abs=1)
 
 
+def test_tiles_of_the_earth_know_their_place_and_rough_ground_from_flat():
+    marble = load("marble")
+    assert marble.x.shape == (3169, 16 * 16 * 3 + 3)
+    latitude, longitude, relief = marble.x[:, -3:].T
+    assert abs(latitude).max() < 56
+    assert len(set(zip(latitude, longitude, strict=True))) == 3169
+    sahara = (abs(latitude - 21) < 3) & (abs(longitude - 3) < 10)
+    nepal = (abs(latitude - 28.5) < 2) & (abs(longitude - 85) < 5)
+    assert marble.x[sahara, 0].mean() > 150  # red sand
+    assert relief[nepal].mean() > 2 * relief[sahara].mean()
+
+
 def test_pupils_are_ordered_by_school_and_know_its_sector_and_mean():
     pupils = load("hsb82")
     assert pupils.x.shape == (7185, 6)
@@ -122,6 +134,17 @@ def test_stops_with_an_unknown_search_race_or_gender_are_left_out():
     assert len(stops.y_names) == 87
     assert np.isin(stops.x, (0, 1)).all()
     assert stops.x[:, stops.columns.index("searched")].sum() == 5117
+
+
+def test_stops_have_race_and_search_recorded_though_perhaps_as_unknown():
+    stops = load("mplssearch")
+    month, race = (stops.x[:, stops.columns.index(c)].astype(int) for c in ("month", "race"))
+    assert np.bincount(race).tolist() == [11703, 15220, 7557, 9219]
+    assert np.bincount(month)[1:].min() == 2778
+    assert [round(stops.y[race == r].mean(), 2) for r in (0, 1)] == [0.08, 0.2]
+    hour = stops.x[:, stops.columns.index("hour")]
+    assert hour.min() >= 0
+    assert hour.max() < 24
 
 
 def test_images_are_the_cases_in_two_dimensions():

@@ -80,13 +80,25 @@ def treated(rng):
     return ["t", "y", *NAMES], [[k % 2, *rng.normal(size=len(NAMES) + 1)] for k in range(120)], "y"
 
 
+def domains(rng):
+    rows = [[*rng.normal(k, 1 + k, 3), NAMES[k]] for k in range(len(NAMES)) for _ in range(40)]
+    return [*NAMES[:3], "domain"], rows, NAMES[0]
+
+
+def drifting(rng):
+    rows = [[k % 2, NAMES[k // 2 % 2], k // 24, *rng.normal(k % 2, 1, 4)] for k in range(144)]
+    return ["y", "a", "domain", *NAMES[:4]], rows, "domain"
+
+
 def grouped(rng):
     rows = [[k % 2, NAMES[k % 4 // 2], *rng.normal(k % 2, 1, 4)] for k in range(480)]
     return ["y", "group", *NAMES[:4]], rows, "y"
 
 
 TABLES = {
+    "cdsae": drifting,
     "compositional-partial-correlations": parts,
+    "domain-counterfactuals": domains,
     "explanation-disparities": grouped,
     "faceted-rasch": ratings,
     "ila-sdp": labelled,
@@ -259,6 +271,7 @@ def test_odd_names_are_drawn_and_come_back_unchanged(slug, odd):
         result = read_table(*out.glob("*.csv"))
         columns, rows, _ = TABLES[slug](np.random.default_rng(0))
         names = {
+            "cdsae": NAMES[:2],
             "linkorgs": [row[1] for row in rows],
             "latent-quantization": columns[:2],
             "pac-invariance": columns[:3],

