@@ -414,7 +414,6 @@ OLD = {
         "mm-gpvae",
         "moe-trajectories",
         "naisr",
-        "partslip-plus-plus",
         "potential-flows",
         "relative-representations",
         "rep4ex",
