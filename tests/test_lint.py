@@ -417,7 +417,6 @@ OLD = {
     "mm-gpvae",
     "moe-trajectories",
     "naisr",
-    "partslip-plus-plus",
     "potential-flows",
     "relative-representations",
     "rep4ex",
