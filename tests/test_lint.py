@@ -412,7 +412,6 @@ OLD = {
     *("faceted-rasch", "factual-recall", "ila-sdp", "linkorgs", "llp-belief-propagation"),
     *(
         "mm-gpvae",
-        "moe-trajectories",
         "naisr",
         "partslip-plus-plus",
         "potential-flows",
