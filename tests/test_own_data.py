@@ -95,9 +95,16 @@ def grouped(rng):
     return ["y", "group", *NAMES[:4]], rows, "y"
 
 
+def pairs_of_views(rng):
+    z = rng.normal(size=(20 * len(NAMES), 3)) @ rng.normal(size=(3, len(NAMES)))
+    x, y = (z + rng.normal(size=z.shape) for _ in "xy")
+    return [f"{view}_{name}" for view in "xy" for name in NAMES], np.hstack([x, y]).tolist(), f"x_{NAMES[0]}"
+
+
 TABLES = {
     "cdsae": drifting,
     "compositional-partial-correlations": parts,
+    "deep-linear-jepa": pairs_of_views,
     "domain-counterfactuals": domains,
     "explanation-disparities": grouped,
     "faceted-rasch": ratings,
