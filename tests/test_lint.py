@@ -415,7 +415,6 @@ OLD = {
     "factual-recall",
     "linkorgs",
     "mm-gpvae",
-    "moe-trajectories",
     "naisr",
     "potential-flows",
     "relative-representations",
