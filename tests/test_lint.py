@@ -413,6 +413,7 @@ OLD = {
     "cvae-attributes",
     "faceted-rasch",
     "factual-recall",
+    "linkorgs",
     "mm-gpvae",
     "naisr",
     "potential-flows",
