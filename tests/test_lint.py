@@ -412,7 +412,6 @@ OLD = {
     "caae",
     "cvae-attributes",
     "factual-recall",
-    "linkorgs",
     "mm-gpvae",
     "naisr",
     "potential-flows",
