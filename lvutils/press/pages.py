@@ -160,7 +160,9 @@ of each effect lie inside its interval, widened for their own error.{"".join(f" 
 </tbody></table></div>
 ```
 
-## What would be objected
+:::{{rubric}} What would be objected
+:heading-level: 2
+:::
 
 Chapter by chapter, what the authors of the paper and a referee of the chapter would say first.
 
