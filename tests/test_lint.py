@@ -416,7 +416,6 @@ OLD = {
         "naisr",
         "partslip-plus-plus",
         "potential-flows",
-        "relative-representations",
         "rep4ex",
     ),
     "weak-to-strong-diffusion",
