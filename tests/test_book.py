@@ -120,6 +120,9 @@ def test_the_scoreboard_shows_every_claim():
     text = (HTML / "book" / "scoreboard.html").read_text()
     claims = [c for p in catalogue.written() for c in stored_results(p.notebook).claims]
     assert text.count("<tr data-part=") == len(claims) >= 3
+    assert text.count("<strong>What a referee would.</strong>") == len(catalogue.written())
+    assert text.count("<strong>What the authors would object to first.</strong>") == len(catalogue.written())
+    assert text.count("Inside: ") >= len([p for p in catalogue.written() if stored_results(p.notebook).book])
 
 
 def test_each_claim_has_a_row_of_its_own_that_the_chips_lead_to():

@@ -96,6 +96,13 @@ def test_the_challenge_has_both_potential_outcomes_with_noise_of_one_about_their
     assert (column["mu1_1"] - column["mu0_1"]).mean() == pytest.approx(2.13, abs=0.005)
 
 
+def test_the_census_has_its_classes_and_codes():
+    adult = load("census1994")
+    assert np.bincount(adult.y).tolist() == [22654, 7508]
+    assert sum(c.startswith("occupation_") for c in adult.columns) == 14
+    assert dict(zip(adult.columns, adult.x.max(0), strict=True))["gain"] == pytest.approx(np.log(100_000))
+
+
 def test_lalonde_has_the_groups_of_the_experiment_and_the_survey():
     lalonde = load("lalonde")
     assert np.bincount(lalonde.y).tolist() == [260, 185, 15992]

@@ -408,16 +408,16 @@ def test_a_skeleton_needs_nothing_but_its_author(skeleton):
 
 # The chapters that were there before the checks that the exceptions name. The list shrinks; it gets no new name.
 OLD = {
-    *("active-variables", "caae", "cvae-attributes"),
-    *("faceted-rasch", "factual-recall", "linkorgs", "llp-belief-propagation"),
-    *(
-        "mm-gpvae",
-        "moe-trajectories",
-        "naisr",
-        "partslip-plus-plus",
-        "potential-flows",
-        "rep4ex",
-    ),
+    "active-variables",
+    "caae",
+    "cvae-attributes",
+    "faceted-rasch",
+    "factual-recall",
+    "linkorgs",
+    "mm-gpvae",
+    "naisr",
+    "potential-flows",
+    "rep4ex",
     "weak-to-strong-diffusion",
 }
 

@@ -118,6 +118,34 @@ TABLES = {
     "posterior-collapse": labelled,
     "vluci": treated,
 }
+
+
+def put(table, row, column, value):
+    columns, rows, _ = table
+    at = columns.index(column)
+    return columns, [[*r[:at], value, *r[at + 1 :]] if k == row or row == "all" else r for k, r in enumerate(rows)]
+
+
+# Faults of one chapter's tables alone: what is done to a valid table, and what the line must say.
+FAULTS = {
+    ("llp-belief-propagation", "two shares in a bag"): (
+        lambda t: put(t, 5, "proportion", 0.9),
+        "line 7, column 'propor",
+    ),
+    ("llp-belief-propagation", "a share above 1"): (
+        lambda t: put(t, "all", "proportion", 1.5),
+        "one value from 0 to 1",
+    ),
+    ("llp-belief-propagation", "one share for all"): (
+        lambda t: put(t, "all", "proportion", 0.25),
+        "nothing says which",
+    ),
+    ("llp-belief-propagation", "one value for all"): (lambda t: put(t, "all", NAMES[1], 2), "one value throughout"),
+    ("llp-belief-propagation", "few bags"): (lambda t: (t[0], t[1][:64]), "expected 8 bags"),
+    ("moe-trajectories", "a time mistyped"): (lambda t: put(t, 5, "time", 1e4), "column 'time'"),
+    ("moe-trajectories", "one value for all"): (lambda t: put(t, "all", "gate_$5_a$", 2), "is the same for all"),
+    ("moe-trajectories", "few persons"): (lambda t: (t[0], t[1][:200]), "expected at least 60"),
+}
 ARRAYS = [slug for slug, path in EXAMPLES.items() if path.suffix == ".npz"]
 
 
@@ -209,6 +237,9 @@ def said(tmp_path_factory) -> dict:
             columns, rows, number = TABLES[slug](np.random.default_rng(0))
             corpus |= {f"{what}.csv": raw for what, raw in broken_tables(columns, rows, number).items()}
             corpus["valid.csv"] = written(columns, rows).encode()
+            for (chapter, what), (change, _) in FAULTS.items():
+                if chapter == slug:
+                    corpus[f"{what}.csv"] = written(*change((columns, rows, number))).encode()
         if slug in ARRAYS:
             corpus |= {f"{what}.npz": raw for what, raw in broken_arrays(EXAMPLES[slug].read_bytes()).items()}
         for name, raw in corpus.items():
@@ -233,6 +264,12 @@ def test_a_broken_file_is_refused_in_one_line_that_names_it(slug, said):
             assert line.isprintable()
         if name.startswith(("a cell", "text for", "infinity", "an empty cell", "an open quote")):
             assert "line 4" in line
+
+
+@pytest.mark.parametrize(("slug", "what"), FAULTS)
+def test_a_fault_of_its_own_is_named(slug, what, said):
+    line = next(line for file, line in said[slug]["said"].items() if file.endswith(f"/{what}.csv"))
+    assert FAULTS[slug, what][1] in line
 
 
 @pytest.mark.parametrize("slug", CHAPTERS)
@@ -275,7 +312,7 @@ def test_odd_names_are_drawn_and_come_back_unchanged(slug, odd):
     assert error == ""
     assert "$x_1$ <b>" in read_json(out / "results.json")["data"]
     if slug not in {"ila-sdp", "explanation-disparities", "vluci"}:  # their results hold no names
-        result = read_table(*out.glob("*.csv"))
+        results = [read_table(file) for file in out.glob("*.csv")]
         columns, rows, _ = TABLES[slug](np.random.default_rng(0))
         names = {
             "cdsae": NAMES[:2],
@@ -283,7 +320,7 @@ def test_odd_names_are_drawn_and_come_back_unchanged(slug, odd):
             "latent-quantization": columns[:2],
             "pac-invariance": columns[:3],
         }.get(slug, NAMES)
-        assert {*names} <= {*result.columns}.union(*result.rows)
+        assert {*names} <= set().union(*(cells for table in results for cells in (table.columns, *table.rows)))
 
 
 @pytest.mark.parametrize("slug", ["latent-label-shift", "mm-gpvae", "partslip-plus-plus"])

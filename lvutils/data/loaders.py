@@ -240,6 +240,19 @@ def _acic2016(name: str) -> Dataset:
     return Dataset(name, table, None, digest, (table.shape[1],), columns=tuple(columns))
 
 
+def _census1994(name: str) -> Dataset:
+    """Six numbers (of gain and loss the logarithm), then one column of 0 and 1 for each word of four questions."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        raw, y = arrays["x"].astype(float), arrays["y"].astype(np.int64)
+    columns = dict(zip(_CENSUS, raw.T[:6], strict=False))
+    columns |= {what: np.log1p(columns[what]) for what in ("gain", "loss")}
+    for what, codes in zip(_CENSUS[6:], raw.T[6:], strict=True):
+        columns |= {f"{what}_{code:.0f}": codes == code for code in np.unique(codes)}
+    digest, x = hashlib.sha256(path.read_bytes()).hexdigest(), np.column_stack(list(columns.values())).astype(float)
+    return Dataset(name, x, y, digest, (x.shape[1],), ("up to 50,000", "over 50,000"), tuple(columns))
+
+
 def _marble(name: str) -> Dataset:
     """Tiles of 16 x 16 pixels in red, green and blue, then latitude, longitude and relief of each; no label."""
     path = DATA / registry()[name]["embedded"]
@@ -263,6 +276,7 @@ def _lalonde(name: str) -> Dataset:
     return _dataset(name, frame, group, y_names=("control", "trained", "survey"), columns=frame.columns)
 
 
+_CENSUS = ("age", "education", "gain", "loss", "hours", "male", "workclass", "marital", "occupation", "relationship")
 _VERBAGG = {
     "resp": ["no", "perhaps", "yes"],
     "Gender": ["M", "F"],
@@ -275,6 +289,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "arrests": _arrests,
     "acic2016": _acic2016,
     "banks": _name_pairs,
+    "census1994": _census1994,
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,
     "iris": _sklearn("load_iris"),

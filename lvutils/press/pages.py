@@ -17,7 +17,7 @@ from lvutils.press.catalogue import Paper
 from lvutils.press.lint import exceptions
 from lvutils.press.notebook import code_cells, read_notebook, shown
 from lvutils.press.pool import stored_results
-from lvutils.record import VERDICTS, ClaimRecord, Results
+from lvutils.record import VERDICTS, ClaimRecord, Results, Verdicts
 from lvutils.scorecard import chip_html, controls_html, effects_html, note_html, row_id, seeds_text
 
 THUMBNAILS = BOOK / "_static" / "thumbnails"
@@ -25,6 +25,7 @@ THUMBNAIL_WIDTH = 480
 CITATION = ROOT / "CITATION.cff"
 README = ROOT / "README.md"
 
+OBJECTIONS = "**What the authors would object to first.**", "**What a referee would.**"
 FRONT = ("how-to-read", "how-to-run", "how-to-rerun", "gallery", "scoreboard")
 BACK = ("notation", "glossary", "status", "contribute", "api", "bibliography")
 
@@ -139,7 +140,8 @@ def scoreboard() -> str:
 Every claim of every chapter, with the paper's figure, ours and the verdict. {total} claims of {len(catalogue.written())} chapters so far.
 What the words mean, and how a verdict is reached, stands in {{doc}}`how-to-read`. The verdict is the book's: what at least five of
 six runs under different seeds give. Beside each effect stand the same measure in a world in which the claim is false (−) and, where
-the verdict goes against the paper, in one made so that it is true (+).{"".join(f" No claim has the verdict *{v}* so far." for v in VERDICTS if not counts[v])}
+the verdict goes against the paper, in one made so that it is true (+). Under the seeds stands how many of the other five estimates
+of each effect lie inside its interval, widened for their own error.{"".join(f" No claim has the verdict *{v}* so far." for v in VERDICTS if not counts[v])}
 
 ```{{raw}} html
 <div class="lv-bar" role="img" aria-label="Verdicts: {", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])}">{bar}</div>
@@ -157,6 +159,12 @@ the verdict goes against the paper, in one made so that it is true (+).{"".join(
 {chr(10).join(rows)}
 </tbody></table></div>
 ```
+
+## What would be objected
+
+Chapter by chapter, what the authors of the paper and a referee of the chapter would say first.
+
+{chr(10).join(map(_objections, catalogue.written()))}
 """
 
 
@@ -250,8 +258,22 @@ def _claim_row(paper: Paper, results: Results, claim: ClaimRecord) -> str:
         f"<td>{_(claim.paper)} <em>({_(claim.source)})</em></td><td>{effects_html(claim.measured)}</td>"
         f"<td>{controls_html(claim)}</td>"
         f'<td><a href="{href}#{row_id(claim.id)}">{chip_html(verdict)}</a>{seeds}'
-        f"{note_html(claim, pooled)}</td></tr>"
+        f"{note_html(claim, pooled)}{_coverage(pooled) if claim.tested else ''}</td></tr>"
     )
+
+
+def _coverage(pooled: Verdicts | None) -> str:
+    counts = pooled.inside if pooled else {}
+    said = "; ".join(f"{f'{_(name)} ' if name else ''}{k} of {n}" for name, (k, n) in counts.items())
+    return f'<div class="lv-note">Inside: {said}.</div>' if said else ""
+
+
+def _objections(paper: Paper) -> str:
+    """Two paragraphs of a chapter, in a box to be opened; links become plain words, since they lead about the chapter."""
+    texts = "\n".join(c["source"] for c in read_notebook(paper.notebook)["cells"] if c["cell_type"] == "markdown")
+    found = [line for line in texts.splitlines() if line.startswith(OBJECTIONS)]
+    words = [re.sub(r"(?<!!)\[([^\[\]]+)\]\([^()]*(?:\([^()]*\)[^()]*)*\)", r"\1", line) for line in found]
+    return "\n\n".join([f":::{{admonition}} {paper.short}\n:class: dropdown", f"*{paper.slug}*", *words, ":::\n"])
 
 
 def _write_thumbnails() -> list[Path]:
