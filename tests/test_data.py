@@ -103,6 +103,15 @@ def test_the_census_has_its_classes_and_codes():
     assert dict(zip(adult.columns, adult.x.max(0), strict=True))["gain"] == pytest.approx(np.log(100_000))
 
 
+def test_outlines_of_brains_are_in_mm_and_womens_are_smaller():
+    brains = load("cortical")
+    assert brains.x.shape == (68, 1000 + 3)
+    outlines, (age, patient, female) = brains.x[:, :1000].reshape(68, 500, 2), brains.x[:, 1000:].T
+    assert (age.min(), age.max(), patient.sum(), female.sum()) == (18, 49, 30, 14)
+    spread = np.sqrt(np.square(outlines - outlines.mean(1, keepdims=True)).sum(2).mean(1))
+    assert spread[female == 0].mean() - spread[female == 1].mean() == pytest.approx(3.3, abs=0.1)
+
+
 def test_lalonde_has_the_groups_of_the_experiment_and_the_survey():
     lalonde = load("lalonde")
     assert np.bincount(lalonde.y).tolist() == [260, 185, 15992]

@@ -286,6 +286,17 @@ def _marble(name: str) -> Dataset:
     return Dataset(name, x, None, digest, (x.shape[1],), columns=(*columns, "latitude", "longitude", "relief"))
 
 
+def _cortical(name: str) -> Dataset:
+    """Outlines of 500 points, x and y of each in mm, clockwise, then age in years, patient and female; no label."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        outlines = arrays["outlines"].reshape(len(arrays["outlines"]), -1) / 100
+        x = np.column_stack([outlines, arrays["age"], arrays["patient"], arrays["sex"] == 2])
+    columns = [f"{axis}_{k}" for k in range(outlines.shape[1] // 2) for axis in "xy"]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Dataset(name, x, None, digest, (x.shape[1],), columns=(*columns, "age", "patient", "female"))
+
+
 def _lalonde(name: str) -> Dataset:
     """The experiment's 445 men, then the survey's; y says which group a man is in, re78 is the outcome."""
     import pandas as pd
@@ -312,6 +323,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "banks": _name_pairs,
     "census1994": _census1994,
     "complaints": _complaints,
+    "cortical": _cortical,
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,
     "geotowns": _geotowns,
