@@ -416,7 +416,6 @@ OLD = {
     "mm-gpvae",
     "naisr",
     "potential-flows",
-    "rep4ex",
     "weak-to-strong-diffusion",
 }
 
