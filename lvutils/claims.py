@@ -87,6 +87,14 @@ def all_of(*verdicts: Verdict) -> Verdict:
     return dataclasses.replace(worst, conditions=tuple(c for v in verdicts for c in v.conditions))
 
 
+def each(*rules: tuple[Callable[[Interval, float], Verdict], float]) -> Callable[[Mapping[str, Interval]], Verdict]:
+    """The rule that judges each measured effect by a comparison of its own: ``each((above, 0.9), (below, 1))``.
+
+    In the order in which the effects are measured; ValueError for more or fewer effects than comparisons.
+    """
+    return lambda measured: all_of(*(rule(i, bound) for (rule, bound), i in zip(rules, measured.values(), strict=True)))
+
+
 def untested(reason: str) -> Verdict:
     """The verdict of a claim that cannot be tested here, with the reason."""
     return Verdict("untested", reason)

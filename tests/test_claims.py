@@ -14,6 +14,7 @@ from lvutils.claims import (
     all_of,
     apart,
     below,
+    each,
     scorecard,
     untested,
     within,
@@ -99,6 +100,15 @@ def test_a_claim_of_several_conditions_gets_the_worst_verdict():
 
 def test_several_conditions_keep_the_reason_of_the_one_that_decides():
     assert all_of(Verdict("holds"), untested("no GPU"), Verdict("inconclusive")) == Verdict("untested", "no GPU")
+
+
+def test_each_judges_every_effect_by_a_comparison_of_its_own():
+    effects = {"share": Interval(0.95, 0.92, 0.98, 9), "error": Interval(0.7, 0.5, 0.9, 9)}
+    rule = each((above, 0.9), (below, 0.8))
+    assert rule(effects) == all_of(above(effects["share"], 0.9), below(effects["error"], 0.8))
+    assert (rule(effects).word, each((above, 0.9), (below, 1))(effects).word) == ("inconclusive", "holds")
+    with pytest.raises(ValueError, match="zip"):
+        each((above, 0.9))(effects)
 
 
 @pytest.mark.parametrize("word", ["Holds", "", "fails", "true"])

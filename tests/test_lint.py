@@ -414,7 +414,6 @@ OLD = {
     "factual-recall",
     "linkorgs",
     "mm-gpvae",
-    "naisr",
     "potential-flows",
     "weak-to-strong-diffusion",
 }
