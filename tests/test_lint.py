@@ -415,7 +415,6 @@ OLD = {
     "linkorgs",
     "mm-gpvae",
     "potential-flows",
-    "weak-to-strong-diffusion",
 }
 
 
