@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,8 +126,14 @@ def put(table, row, column, value):
     return columns, [[*r[:at], value, *r[at + 1 :]] if k == row or row == "all" else r for k, r in enumerate(rows)]
 
 
-# Faults of one chapter's tables alone: what is done to a valid table, and what the line must say.
+# Faults of one chapter's tables or arrays alone: what is done to valid ones, and what the line must say.
 FAULTS = {
+    ("active-variables", "a variance below 0"): (
+        lambda a: a | {"variance": a["variance"] - a["variance"].max()},
+        "expected positive values",
+    ),
+    ("active-variables", "few images"): (lambda a: {k: v[:99] for k, v in a.items()}, "100 images or more"),
+    ("active-variables", "a mean above 1e6"): (lambda a: a | {"mean": a["mean"] * 1e9}, "a value is above 1e6"),
     ("llp-belief-propagation", "two shares in a bag"): (
         lambda t: put(t, 5, "proportion", 0.9),
         "line 7, column 'propor",
@@ -186,14 +193,14 @@ def broken_tables(columns, rows, number) -> dict[str, bytes]:
     return {what: text.encode() for what, text in files.items()} | others
 
 
+def saved(arrays) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
 def broken_arrays(raw: bytes) -> dict[str, bytes]:
     """Files that are no arrays of the form, by what is wrong with them."""
-
-    def saved(arrays) -> bytes:
-        file = io.BytesIO()
-        np.savez(file, **arrays)
-        return file.getvalue()
-
     with np.load(io.BytesIO(raw)) as file:
         arrays = dict(file)
     key, first = next(iter(arrays.items()))
@@ -246,6 +253,11 @@ def said(tmp_path_factory) -> dict:
                     corpus[f"{what}.csv"] = written(*change((columns, rows, number))).encode()
         if slug in ARRAYS:
             corpus |= {f"{what}.npz": raw for what, raw in broken_arrays(EXAMPLES[slug].read_bytes()).items()}
+            with np.load(EXAMPLES[slug]) as file:
+                arrays = dict(file)
+            for (chapter, what), (change, _) in FAULTS.items():
+                if chapter == slug:
+                    corpus[f"{what}.npz"] = saved(change(arrays))
         for name, raw in corpus.items():
             (folder / name).write_bytes(raw)
         files = [*corpus, "missing.csv", "missing.npz"]
@@ -272,7 +284,7 @@ def test_a_broken_file_is_refused_in_one_line_that_names_it(slug, said):
 
 @pytest.mark.parametrize(("slug", "what"), FAULTS)
 def test_a_fault_of_its_own_is_named(slug, what, said):
-    line = next(line for file, line in said[slug]["said"].items() if file.endswith(f"/{what}.csv"))
+    line = next(line for file, line in said[slug]["said"].items() if Path(file).stem == what)
     assert FAULTS[slug, what][1] in line
 
 
