@@ -81,6 +81,10 @@ def drop_alt(nb):
     del cell(nb, figure)["metadata"]["mystnb"]["image"]
 
 
+def value_beside_figure(nb):
+    cell(nb, figure)["outputs"].insert(0, {"output_type": "execute_result", "data": {"text/plain": "[Text(0, 0, '')]"}})
+
+
 def drop_caption(nb):
     cell(nb, tagged("caption"))["source"] = "**Figure 1.** Short."
 
@@ -266,6 +270,7 @@ def widget_metadata(nb):
         (rename_figure, f"set mystnb.figure.name to fig-{SLUG}-..."),
         (unfold_figure, "tag it hide-input"),
         (two_figures, "draws 2 figures; one cell, one figure"),
+        (value_beside_figure, "a figure's cell shows something else beside it"),
         (wide_figure, "figure is 900 pixels of the page wide"),
         (swap_headings, "expected '## Data'"),
         (other_card, "the paper card differs from the catalogue's"),

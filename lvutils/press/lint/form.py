@@ -130,6 +130,8 @@ def figures(c: Chapter) -> Found:
             continue
         if len(images) > 1:
             yield number, f"draws {len(images)} figures; one cell, one figure"
+        elif sum("data" in o for o in cell["outputs"]) > 1:  # the book would give the figure's label to both
+            yield number, "a figure's cell shows something else beside it; end it with plt.show()"
         mystnb = cell["metadata"].get("mystnb", {})
         name = mystnb.get("figure", {}).get("name", "")
         names.append(name)
