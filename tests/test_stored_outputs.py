@@ -16,6 +16,7 @@ from conftest import read_json
 
 from lvutils.paths import ROOT
 from lvutils.press import refresh as refreshing
+from lvutils.press.errors import RunFailed
 from lvutils.press.notebook import clean, dump, read_notebook
 from lvutils.press.pool import results_path
 from lvutils.press.refresh import refresh, reproduce, tolerance
@@ -99,6 +100,31 @@ def test_other_arithmetic_stays_within_the_tolerances(stored_mini, tmp_path):
     reproduce([type(stored_mini)(copy)], workers=2, report=reports.append, arithmetic=True)
     assert len(reports) == 3
     assert any("ATEN_CPU_CAPABILITY=default" in text for text in reports)
+
+
+@pytest.mark.parametrize(("spoil", "stays"), [("", ""), ("exact", "OUTSIDE"), ("identity", "not those of the stored")])
+def test_another_processor_widens_tolerances_but_no_closed_form_s_and_not_of_other_code(
+    stored_mini, tmp_path, spoil, stays
+):
+    copy = type(stored_mini)(shutil.copy(stored_mini, tmp_path))
+    results = Results.read(results_path(stored_mini))
+    name = next(n for n, v in results.values.items() if v.value and not v.exact)
+    results.values[name].value *= 1.01  # as if another processor had stored it
+    results.values[name].exact = spoil == "exact"
+    if spoil == "identity":
+        results.identity["code"] = "another"
+    results.write(results_path(copy))
+    reports = []
+    if stays:
+        with pytest.raises(RunFailed, match="differs from the stored results: mini"):
+            reproduce([copy], workers=1, report=reports.append, widen=True)
+        assert stays in reports[0]
+        assert Results.read(results_path(copy)).values[name].tolerance == results.values[name].tolerance
+    else:
+        reproduce([copy], workers=1, report=reports.append, widen=True)
+        assert f"widened: OUTSIDE tolerance {results.values[name].tolerance:.2g}: {name}" in reports[0]
+        reproduce([copy], workers=1, report=reports.append)
+        assert f"within tolerance {0.01 / 1.01 * 5 * results.values[name].value:.2g}" in reports[1]
 
 
 def test_tolerance_is_some_times_what_other_arithmetic_does():

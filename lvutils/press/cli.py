@@ -218,11 +218,12 @@ def refresh(slugs, workers):
 @click.argument("slugs", metavar="[SLUG]...", nargs=-1)
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
 @click.option("--arithmetic", is_flag=True, help="Also under other arithmetic, as on another processor.")
-def reproduce(slugs, workers, arithmetic):
+@click.option("--widen", is_flag=True, help="Take what this processor gives into the stored tolerances.")
+def reproduce(slugs, workers, arithmetic, widen):
     """Execute chapters from scratch and report every verdict and value that differs from the stored one."""
     from lvutils.press.refresh import reproduce as reproduce_
 
-    reproduce_(_notebooks(slugs), workers, click.echo, arithmetic)
+    reproduce_(_notebooks(slugs), workers, click.echo, arithmetic, widen)
 
 
 @main.command()
