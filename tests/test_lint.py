@@ -417,7 +417,6 @@ OLD = {
     "cvae-attributes",
     "factual-recall",
     "linkorgs",
-    "mm-gpvae",
     "potential-flows",
 }
 

@@ -156,6 +156,22 @@ FAULTS = {
     ("moe-trajectories", "a time mistyped"): (lambda t: put(t, 5, "time", 1e4), "column 'time'"),
     ("moe-trajectories", "one value for all"): (lambda t: put(t, "all", "gate_$5_a$", 2), "is the same for all"),
     ("moe-trajectories", "few persons"): (lambda t: (t[0], t[1][:200]), "expected at least 60"),
+    ("mm-gpvae", "a count below 0"): (
+        lambda a: a | {"spikes": a["spikes"].astype(int) - 1},
+        "expected counts from 0 to 10,000, found -1",
+    ),
+    ("mm-gpvae", "rates for counts"): (lambda a: a | {"spikes": a["spikes"] * 0.5}, "expected whole numbers"),
+    ("mm-gpvae", "few trials"): (lambda a: {k: v[:19] for k, v in a.items()}, "at least 20 trials of 10 steps"),
+    ("mm-gpvae", "a value far out"): (
+        lambda a: (
+            a | {"behavior": a["behavior"] + 1e9 * (np.arange(a["behavior"].size) == 5).reshape(a["behavior"].shape)}
+        ),
+        "values within 30 s.d.",
+    ),
+    ("mm-gpvae", "a constant channel"): (
+        lambda a: a | {"behavior": a["behavior"] * np.array([1, 0, 1, 1])},
+        "channels that vary, not as 1",
+    ),
 }
 ARRAYS = [slug for slug, path in EXAMPLES.items() if path.suffix == ".npz"]
 
