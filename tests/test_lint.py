@@ -416,7 +416,6 @@ OLD = {
     "caae",
     "factual-recall",
     "linkorgs",
-    "potential-flows",
 }
 
 
