@@ -6,12 +6,10 @@ Parameters have a first axis over the networks; a rate and a bound on the gradie
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import nn
-from torch.func import functional_call, stack_module_state, vmap
 
 
 class Stacked(nn.Module):
@@ -30,29 +28,6 @@ class Stacked(nn.Module):
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         """h: [models, batch, n_in]. Returns [models, batch, n_out]."""
         return torch.baddbmm(self.bias, h, self.weight)
-
-
-class Ensemble(nn.Module):
-    """Networks of one architecture as one, by ``torch.func``. modules: of equal shapes, without dropout.
-
-    Its parameters are those of the networks, stacked: [models, ...].
-    """
-
-    def __init__(self, modules: Sequence[nn.Module]):
-        super().__init__()
-        parameters, self._buffers_of = stack_module_state(list(modules))
-        self._names = list(parameters)
-        self.stacked = nn.ParameterList([nn.Parameter(p.detach()) for p in parameters.values()])
-        self._plan = [copy.deepcopy(modules[0]).to("meta")]  # in a list: its parameters are no parameters of this one
-
-    def forward(self, *inputs: torch.Tensor, shared: bool = False) -> torch.Tensor:
-        """inputs: [models, batch, ...] each, or [batch, ...] where ``shared`` by all. Returns [models, batch, ...]."""
-
-        def call(parameters, buffers, *each):
-            return functional_call(self._plan[0], (parameters, buffers), each)
-
-        axes = (0, 0, *([None if shared else 0] * len(inputs)))
-        return vmap(call, in_dims=axes)(dict(zip(self._names, self.stacked, strict=True)), self._buffers_of, *inputs)
 
 
 class Adam(torch.optim.Adam):
