@@ -101,6 +101,11 @@ def pairs_of_views(rng):
     return [f"{view}_{name}" for view in "xy" for name in NAMES], np.hstack([x, y]).tolist(), f"x_{NAMES[0]}"
 
 
+def few_labels(rng):
+    rows = [[*rng.normal(k % 4, 1, len(NAMES)), NAMES[k % 4] if k < 60 else ""] for k in range(160)]
+    return [*NAMES, "label"], rows, NAMES[0]
+
+
 TABLES = {
     "cdsae": drifting,
     "compositional-partial-correlations": parts,
@@ -116,6 +121,7 @@ TABLES = {
     "moe-trajectories": trajectories,
     "pac-invariance": environments,
     "posterior-collapse": labelled,
+    "unsupervised-pretraining": few_labels,
     "vluci": treated,
 }
 
@@ -172,6 +178,28 @@ FAULTS = {
         lambda a: a | {"behavior": a["behavior"] * np.array([1, 0, 1, 1])},
         "channels that vary, not as 1",
     ),
+    ("unsupervised-pretraining", "labels everywhere"): (
+        lambda t: (t[0], t[1][:60]),
+        "no row without a label, so nothing to pretrain on",
+    ),
+    ("unsupervised-pretraining", "no labels"): (lambda t: (t[0], t[1][60:]), "0 rows with a label, expected 10"),
+    ("unsupervised-pretraining", "a sum of columns"): (
+        lambda t: (["sum", *t[0]], [[row[0] + row[1], *row] for row in t[1]]),
+        "columns determine each other",
+    ),
+    ("unsupervised-pretraining", "a class with one label"): (
+        lambda t: put(t, 5, "label", "alone"),
+        "class 'alone' has one label, expected 2 or more",
+    ),
+    ("unsupervised-pretraining", "a column of text"): (
+        lambda t: put(t, "all", NAMES[1], "red"),
+        "line 2, column",
+    ),
+    ("unsupervised-pretraining", "more factors than rows"): (
+        lambda t: (t[0], [*t[1][:10], *t[1][60:64]]),
+        "14 rows, expected more than n_factors = 15",
+    ),
+    ("unsupervised-pretraining", "one value for all"): (lambda t: put(t, "all", NAMES[1], 2), "one value throughout"),
 }
 ARRAYS = [slug for slug, path in EXAMPLES.items() if path.suffix == ".npz"]
 
@@ -351,6 +379,7 @@ def test_odd_names_are_drawn_and_come_back_unchanged(slug, odd):
             "linkorgs": [row[1] for row in rows],
             "latent-quantization": columns[:2],
             "pac-invariance": columns[:3],
+            "unsupervised-pretraining": NAMES[:4],
         }.get(slug, NAMES)
         assert {*names} <= set().union(*(cells for table in results for cells in (table.columns, *table.rows)))
 
