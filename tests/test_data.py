@@ -112,6 +112,14 @@ def test_outlines_of_brains_are_in_mm_and_womens_are_smaller():
     assert spread[female == 0].mean() - spread[female == 1].mean() == pytest.approx(3.3, abs=0.1)
 
 
+def test_emoji_persons_turn_pale_with_age_and_dark_with_skin():
+    faces = load("emoji-faces").x.reshape(2, 3, 6, 3, 576)  # style, gender, skin, age
+    child, adult, older = (faces[..., k, :].mean() for k in range(3))
+    assert max(child, adult) < older - 10
+    light, dark = faces[:, :, 1].mean((0, 1, 3)), faces[:, :, 5].mean((0, 1, 3))
+    assert (light > dark - 1).all()
+
+
 def test_lalonde_has_the_groups_of_the_experiment_and_the_survey():
     lalonde = load("lalonde")
     assert np.bincount(lalonde.y).tolist() == [260, 185, 15992]

@@ -297,6 +297,15 @@ def _cortical(name: str) -> Dataset:
     return Dataset(name, x, None, digest, (x.shape[1],), columns=(*columns, "age", "patient", "female"))
 
 
+def _emoji_faces(name: str) -> Dataset:
+    """Grey pictures of 36 persons, three ages each, one after the other; the age is the label."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        x = arrays["faces"].reshape(-1, 24 * 24).astype(float)
+    age, digest = np.tile(np.arange(3), len(x) // 3), hashlib.sha256(path.read_bytes()).hexdigest()
+    return Dataset(name, x, age, digest, (24, 24), ("child", "adult", "older"))
+
+
 def _lalonde(name: str) -> Dataset:
     """The experiment's 445 men, then the survey's; y says which group a man is in, re78 is the outcome."""
     import pandas as pd
@@ -326,6 +335,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "cortical": _cortical,
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,
+    "emoji-faces": _emoji_faces,
     "geotowns": _geotowns,
     "iris": _sklearn("load_iris"),
     "hdma": _hdma,
