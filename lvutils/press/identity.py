@@ -101,9 +101,7 @@ def _inputs(notebook: Mapping, slug: str) -> dict[str, str]:
     registry = yaml.safe_load((DATA / "registry.yml").read_text(encoding="utf-8"))
     found = {name: entry.get("sha256", "") for name, entry in registry.items() if name in words}
     for path in MODELS.glob("*.json"):
-        stem = (
-            path.stem
-        )  # a name may be put together, as f"capitals-lm-{k}"; a chapter's own models begin with its name
+        stem = path.stem  # a name may be put together, as f"model-{k}"; a chapter's own models begin with its name
         if stem in words or stem.startswith(tuple(w for w in {*words, f"{slug}-"} if len(w) > 1 and w.endswith("-"))):
             found[f"model {stem}"] = read_json(path, ["sha256"])["sha256"]
     return found
