@@ -1,7 +1,8 @@
 r"""A small decoder-only transformer with every head in view: hooks, activation capture, patching, logit lens.
 
-Pre-layer-norm, learned positions, one matrix a head. The forward pass announces its activations at named *sites*; a
-hook at a site sees the tensor and may return another in its place. Sites of layer ``l``, with shapes:
+Pre-layer-norm, learned positions, one matrix a head; where asked for, queries and keys are mixed over a few tokens.
+The forward pass announces its activations at named *sites*; a hook at a site sees the tensor and may return another in
+its place. Sites of layer ``l``, with shapes:
 
 ``embed``
     tokens plus positions, [batch, length, d_model];
@@ -28,7 +29,12 @@ Hook = Callable[[torch.Tensor], "torch.Tensor | None"]
 
 @dataclass(frozen=True)
 class LMConfig:
-    """Sizes of a language model. ``tied``: the unembedding is the embedding's transpose."""
+    """Sizes of a language model. ``tied``: the unembedding is the embedding's transpose.
+
+    ``mix``: over how many tokens, itself and those before, a head's queries and keys are mixed (1: not at all). By a
+    learned causal convolution of each feature, as in Primer (So et al., 2021, multi-dconv-head attention), which mixes
+    values too. Without it small models take very long to learn which statement a question is about.
+    """
 
     n_vocab: int
     n_context: int
@@ -36,8 +42,11 @@ class LMConfig:
     n_heads: int = 4
     d_model: int = 96
     tied: bool = False
+    mix: int = 1
 
     def __post_init__(self):
+        if self.mix < 1:
+            raise ValueError(f"mix must be at least 1, not {self.mix}")
         if self.d_model % self.n_heads:
             raise ValueError(f"d_model {self.d_model} must be a multiple of n_heads {self.n_heads}")
 
@@ -108,6 +117,8 @@ class _Block(nn.Module):
         self.w_q, self.w_k, self.w_v = (nn.Parameter(torch.randn(h, d, d_head) / math.sqrt(d)) for _ in range(3))
         self.w_o = nn.Parameter(torch.randn(h, d_head, d) / math.sqrt(d * 2 * config.n_layers))
         self.b_o = nn.Parameter(torch.zeros(d))
+        if config.mix > 1:
+            self.mix_q, self.mix_k = (nn.Parameter(_first_mix(config.mix, h, d_head)) for _ in range(2))
         self.mlp = nn.Sequential(nn.Linear(d, 4 * d), nn.GELU(), nn.Linear(4 * d, d))
         future = torch.ones(config.n_context, config.n_context, dtype=torch.bool).triu(1)
         self.register_buffer("future", future, persistent=False)
@@ -116,6 +127,8 @@ class _Block(nn.Module):
         n = x.shape[1]
         normed = self.norm_1(x)
         q, k, v = (torch.einsum("blm,hmd->bhld", normed, w) for w in (self.w_q, self.w_k, self.w_v))
+        if hasattr(self, "mix_q"):
+            q, k = _mix(q, self.mix_q), _mix(k, self.mix_k)
         v = at(f"{layer}.value", v)
         scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
         pattern = at(f"{layer}.pattern", scores.masked_fill(self.future[:n, :n], -torch.inf).softmax(-1))
@@ -123,6 +136,20 @@ class _Block(nn.Module):
         x = x + at(f"{layer}.attention", torch.einsum("bhld,hdm->blm", head, self.w_o) + self.b_o)
         x = x + at(f"{layer}.mlp", self.mlp(self.norm_2(x)))
         return at(f"{layer}.residual", x)
+
+
+def _first_mix(width: int, n_heads: int, d_head: int) -> torch.Tensor:
+    weight = 0.3 * torch.randn(width, n_heads, 1, d_head)
+    weight[0] += 1.0  # mostly the token itself
+    return weight
+
+
+def _mix(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Causal depthwise convolution along the text. x: [batch, head, length, d]; weight: [lag, head, 1, d]."""
+    length, out = x.shape[2], x * weight[0]
+    for lag in range(1, min(len(weight), length)):
+        out = out + weight[lag] * nn.functional.pad(x[:, :, : length - lag], (0, 0, lag, 0))
+    return out
 
 
 def capture(

@@ -1,4 +1,4 @@
-"""Base models that several chapters share: judges, diffusion models, language models; stored whole, loaded by name.
+"""Base models that several chapters share: judges, diffusion models; stored whole, loaded by name.
 
 Each is trained by a notebook of its own in ``notebooks/models`` and lies in the store of :mod:`lvutils.trained`.
 """
@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 import torch
 
 from lvutils.data import DataError
-from lvutils.lm import LanguageModel, LMConfig
 from lvutils.nn import ConvClassifier, UNet
 from lvutils.parameters import nearest
 from lvutils.trained import card, load_tensors, store
@@ -19,7 +18,6 @@ __all__ = ["card", "half_precision", "load_model", "store_model"]
 
 _BUILDERS: dict[str, Callable[[dict], torch.nn.Module]] = {
     "classifier": lambda config: ConvClassifier(**config),
-    "language-model": lambda config: LanguageModel(LMConfig(**config)),
     "unet": lambda config: UNet(**config),
 }
 

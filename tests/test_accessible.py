@@ -17,7 +17,7 @@ PAGES = [
     "book/part-autoencoders.html",
     chapters()[0],
     chapters()[-1],
-    "notebooks/models/capitals-lm.html",
+    "notebooks/models/digits-diffusion.html",
     "book/notation.html",
     "book/glossary.html",
     "book/status.html",

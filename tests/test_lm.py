@@ -71,6 +71,29 @@ def test_attention_agrees_with_multihead_attention_of_the_same_weights(model, to
     close(seen[f"{layer}.attention"], expected)
 
 
+def test_mixed_queries_and_keys_are_a_causal_depthwise_convolution(tokens):
+    model = build(LMConfig(n_vocab=11, n_context=9, n_layers=2, n_heads=4, d_model=32, mix=3))
+    block, seen = model.blocks[0], capture(model, tokens, sites_into(0))[1]
+    x = before(model, 0, seen)[:, None]
+
+    def mixed(x, weight):  # by torch's own convolution, heads and features as channels
+        channels = x.transpose(2, 3).flatten(1, 2)
+        kernel = weight[:, :, 0].flatten(1).T.flip(-1)[:, None]
+        out = nn.functional.conv1d(nn.functional.pad(channels, (2, 0)), kernel, groups=32)
+        return out.unflatten(1, (4, 8)).transpose(2, 3)
+
+    q, k = mixed(x @ block.w_q, block.mix_q), mixed(x @ block.w_k, block.mix_k)
+    expected = nn.functional.scaled_dot_product_attention(q, k, x @ block.w_v, is_causal=True)
+    close(seen["0.head"], expected.detach())
+    close(model(tokens)[:, :5], model(tokens[:, :5]))
+    close(model(tokens[:, :1]), model(tokens)[:, :1])
+
+
+def test_a_mix_of_no_token_is_refused():
+    with pytest.raises(ValueError, match="mix must be at least 1, not 0"):
+        LMConfig(n_vocab=11, n_context=9, mix=0)
+
+
 def test_patterns_are_causal_distributions(model, tokens):
     _, seen = capture(model, tokens, [f"{layer}.pattern" for layer in range(3)])
     for pattern in seen.values():
