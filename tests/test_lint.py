@@ -13,7 +13,7 @@ from conftest import read_json
 from PIL import Image
 
 from lvutils.press import catalogue, lint
-from lvutils.press.lint import CHECKS, lint_chapter
+from lvutils.press.lint import lint_chapter
 from lvutils.press.new import new_chapter
 from lvutils.press.notebook import dump, read_notebook
 from lvutils.press.pool import results_path
@@ -407,27 +407,3 @@ def test_a_skeleton_needs_nothing_but_its_author(skeleton):
     problems = lint_chapter(skeleton)
     assert problems
     assert [p for p in problems if "TODO" not in p] == []
-
-
-# --- exceptions ---------------------------------------------------------------------------------------------------
-
-# The chapters that were there before the checks that the exceptions name. The list shrinks; it gets no new name.
-OLD = {
-    "linkorgs",
-}
-
-
-def test_only_old_chapters_are_excepted_and_only_from_checks_that_there_are():
-    assert set(lint.exceptions()) <= OLD
-    for slug, names in lint.exceptions().items():
-        assert set(names) <= set(CHECKS), slug
-        assert names, slug
-
-
-def test_an_exception_holds_while_it_is_needed_and_no_longer(tmp_path, chapter, monkeypatch):
-    monkeypatch.setattr(lint, "exceptions", lambda: {SLUG: ["controls"]})
-    problems = change_results(tmp_path, chapter, lambda r: r["claims"][0].update(control=None))
-    assert problems == []
-    problems = lint_chapter(chapter)
-    assert len(problems) == 1
-    assert "meets the check 'controls' now; take it off notebooks/exceptions.yml" in problems[0]

@@ -14,7 +14,6 @@ from lvutils.files import write_text
 from lvutils.paths import BOOK, NOTEBOOKS, ROOT
 from lvutils.press import catalogue
 from lvutils.press.catalogue import Paper
-from lvutils.press.lint import exceptions
 from lvutils.press.notebook import code_cells, read_notebook, shown
 from lvutils.press.pool import stored_results
 from lvutils.record import VERDICTS, ClaimRecord, Results, Verdicts
@@ -184,23 +183,21 @@ def status() -> str:
         results = stored_results(paper.notebook)
         if not results:
             continue
-        cost, open_ = results.cost, exceptions().get(paper.slug, ())
+        cost = results.cost
         machines[json.dumps(cost.versions)] += 1
         rows.append(
             f"| {{doc}}`{paper.short} <../notebooks/{paper.part}/{paper.slug}>` | {cost.date} | {cost.cpu_seconds:.0f} s "
-            f"| {cost.memory_mib} MiB | {len(results.values)} | {len(results.claims)} "
-            f"| {'not yet refereed: ' + ', '.join(open_) if open_ else 'yes'} |"
+            f"| {cost.memory_mib} MiB | {len(results.values)} | {len(results.claims)} |"
         )
     versions = [", ".join(f"{k} {v}" for k, v in json.loads(text).items()) for text in machines]
     return f"""# Status
 
 What each chapter's stored outputs took to make, under the `book` profile: processor time
 of one core, start of the kernel included. The values recorded
-are held against each fresh run within their tolerances. A chapter counts as refereed when it meets every check of the
-contract; of the others the last column names the checks that it does not meet yet.
+are held against each fresh run within their tolerances.
 
-| chapter | last refresh | processor time | peak memory | values | claims | refereed |
-| --- | --- | --- | --- | --- | --- | --- |
+| chapter | last refresh | processor time | peak memory | values | claims |
+| --- | --- | --- | --- | --- | --- |
 {chr(10).join(rows)}
 
 Made with {"; ".join(versions) or "nothing yet"}.

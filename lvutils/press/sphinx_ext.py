@@ -13,7 +13,6 @@ from PIL import Image
 
 from lvutils.paths import ROOT
 from lvutils.press import catalogue, links, site, terms
-from lvutils.press.lint import exceptions
 from lvutils.press.notebook import page_width, tags
 from lvutils.press.pages import chips, unused_verdicts
 from lvutils.press.pool import results_path, stored_results
@@ -106,7 +105,7 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
         f'\n\n```{{raw}} html\n<p class="lv-glance"><span>Verdicts</span> {chips(results)}</p>\n'
         f'<p class="lv-glance"><span>Runs in</span> {results.cost.cpu_seconds:.0f} s '
         f"and {results.cost.memory_mib / 1024:.1f} GiB on one core · "
-        f"<span>Rerun</span> <code>lvutils run {slug}</code></p>\n{_open_checks(slug)}"
+        f"<span>Rerun</span> <code>lvutils run {slug}</code></p>\n"
         '<p class="lv-glance"><span>Look up</span> <a href="../../book/notation.html">symbols</a> · '
         '<a href="../../book/glossary.html">terms</a></p>\n```\n'
     )
@@ -119,17 +118,6 @@ def _add_glance(app, docname: str, source: list[str]) -> None:
         cell = {"cell_type": "markdown", "id": "what-moves", "metadata": {}, "source": text}
         notebook["cells"].insert(at + 1, cell)
     source[0] = json.dumps(notebook)
-
-
-def _open_checks(slug: str) -> str:
-    """A line for a chapter that does not meet every check of the contract yet."""
-    names = exceptions().get(slug)
-    if not names:
-        return ""
-    return (
-        '<p class="lv-glance"><span>Not yet refereed</span> under the present rules; still open: '
-        f'{", ".join(names)} (<a href="../../book/status.html">status</a>)</p>\n'
-    )
 
 
 def moves_html(results: Results) -> str:
