@@ -65,6 +65,20 @@ def test_a_data_set_loads_offline_with_its_hash_and_in_its_documented_form(name)
     assert len(dataset.columns) in (0, dataset.x.shape[1])
 
 
+def test_personality_items_are_those_answered_in_full():
+    items = load("bfi")
+    assert items.x.shape == (2436, 25)
+    assert np.unique(items.x).tolist() == [0, 1, 2, 3, 4, 5]
+    assert items.columns[0] == "A1"
+    assert items.columns[-1] == "O5"
+
+
+def test_patients_are_halved_by_the_progress_of_their_disease():
+    patients = load("diabetes")
+    assert abs(patients.y.mean() - 0.5) < 0.01
+    assert patients.columns[:4] == ("age", "sex", "bmi", "bp")
+
+
 def test_mortgages_keep_complete_applications_and_count_the_denied():
     mortgages = load("hdma")
     assert mortgages.x.shape == (2380, 12)

@@ -106,9 +106,16 @@ def few_labels(rng):
     return [*NAMES, "label"], rows, NAMES[0]
 
 
+def categories(rng):
+    first = rng.integers(3, size=(240, 3))
+    copied = np.where(rng.random((240, 6)) < 0.1, rng.integers(3, size=(240, 6)), np.hstack([first, first]))
+    return NAMES, [[f"${v}$" for v in row] for row in np.hstack([first, copied])], None
+
+
 TABLES = {
     "cdsae": drifting,
     "compositional-partial-correlations": parts,
+    "consciousness-prior": categories,
     "deep-linear-jepa": pairs_of_views,
     "domain-counterfactuals": domains,
     "explanation-disparities": grouped,
@@ -154,6 +161,17 @@ FAULTS = {
     ),
     ("llp-belief-propagation", "one value for all"): (lambda t: put(t, "all", NAMES[1], 2), "one value throughout"),
     ("llp-belief-propagation", "few bags"): (lambda t: (t[0], t[1][:64]), "expected 8 bags"),
+    ("consciousness-prior", "an identifier"): (
+        lambda t: (["id", *t[0]], [[f"p{k}", *row] for k, row in enumerate(t[1])]),
+        "column 'id' has 240 values in 240 rows, expected at most 12",
+    ),
+    ("consciousness-prior", "a copied column"): (
+        lambda t: ([*t[0], "again"], [[*row, row[0] * 2] for row in t[1]]),
+        "columns '$5_a$' and 'again' are copies",
+    ),
+    ("consciousness-prior", "a missing value"): (lambda t: put(t, 5, NAMES[1], ""), "line 7, column"),
+    ("consciousness-prior", "few rows"): (lambda t: (t[0], t[1][:59]), "59 rows, expected 60 or more"),
+    ("consciousness-prior", "one value for all"): (lambda t: put(t, "all", NAMES[1], 2), "one value throughout"),
     ("linkorgs", "a third list"): (lambda t: put(t, 5, "list", "z"), "line 7, column 'list' is 'z', expected x or y"),
     ("linkorgs", "a short list"): (lambda t: (t[0], t[1][:11]), "list y has 2 names"),
     ("faceted-rasch", "half a rating"): (lambda t: put(t, 5, "rating", 1.5), "line 7, column 'rating'"),

