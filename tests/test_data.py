@@ -134,6 +134,24 @@ def test_emoji_persons_turn_pale_with_age_and_dark_with_skin():
     assert (light > dark - 1).all()
 
 
+def test_skills_have_two_texts_that_are_nearest_to_each_other():
+    skills = load("esco-skills")
+    assert skills.x.shape == (360, 2 * 384)
+    labels, descriptions = skills.x[:, :384], skills.x[:, 384:]
+    assert ((labels @ descriptions.T).argmax(1) == np.arange(360)).mean() > 0.8
+    assert all(len(text.split("\t")) == 3 for text in skills.y_names)
+
+
+def test_news_are_similar_where_people_and_vectors_say_so():
+    news = load("lee-news")
+    counts, vectors, human = np.split(news.x, [len(news.columns) - 434, len(news.columns) - 50], axis=1)
+    assert len(news.x) == 350
+    assert (counts.sum(1) > 10).all()
+    pairs = np.triu_indices(50, 1)
+    assert (human[:50] == human[:50].T).all()
+    assert np.corrcoef((vectors[:50] @ vectors[:50].T)[pairs], human[:50][pairs])[0, 1] > 0.6
+
+
 def test_lalonde_has_the_groups_of_the_experiment_and_the_survey():
     lalonde = load("lalonde")
     assert np.bincount(lalonde.y).tolist() == [260, 185, 15992]

