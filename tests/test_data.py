@@ -339,3 +339,39 @@ def test_territories_have_a_code_and_names_in_many_languages():
     assert len(names) == 257
     assert {"Germany", "Deutschland", "Saksa", "Niemcy"} <= set(names["DE"])
     assert all(len(set(n)) == len(n) for n in names.values())
+
+
+def test_antibiotics_part_by_the_gram_stain():
+    doses = load("antibiotics")
+    assert doses.x.shape == (16, 4)
+    penicillin, stain = doses.x[:, 0], doses.x[:, 3]
+    assert stain.sum() == 7
+    assert penicillin[stain == 1].max() <= 1 <= penicillin[stain == 0].min()
+
+
+def test_worm_nets_have_known_senders():
+    worm = load("wormnets")
+    assert worm.x.shape == (128, 300 + 128)
+    synapses = worm.x[:, 300:]
+    assert synapses.sum() == 1103
+    at = {name: k for k, name in enumerate(worm.y_names)}
+    assert synapses[at["ASH"], at["AVA"]] == 1  # touch to the nose, then the cell that drives backwards
+    assert synapses[at["CAN"]].sum() == 0
+
+
+def test_drugvirus_is_read_from_the_fetched_file_and_held_against_its_hash(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "lvutils").mkdir()
+    (tmp_path / "lvutils" / "drugvirus.txt").write_text("1\t9\t1\n175\t41\t1")
+    with pytest.raises(DataError, match="drugvirus: SHA-256"):
+        load("drugvirus")
+
+
+def test_drugvirus_without_a_network_says_where_it_comes_from(tmp_path, monkeypatch):
+    def offline(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("urllib.request.urlopen", offline)
+    with pytest.raises(DataError, match="drugvirus could not be read from https"):
+        load("drugvirus")

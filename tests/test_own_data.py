@@ -106,6 +106,12 @@ def few_labels(rng):
     return [*NAMES, "label"], rows, NAMES[0]
 
 
+def known_pairs(rng):
+    things = [*NAMES, "eight", "nine"]
+    rows = [[a, b] for i, a in enumerate(things) for j, b in enumerate(things) if (i + j) % 3 == 0]
+    return ["drug", "microbe"], rows, None
+
+
 def profiles_and_jobs(rng):
     words = np.array(["query", "index", "torch", "steel", "pupils", "lessons", "deals", "pricing", "seeds", "hedges"])
     rows = []
@@ -131,6 +137,7 @@ TABLES = {
     "domain-counterfactuals": domains,
     "explanation-disparities": grouped,
     "faceted-rasch": ratings,
+    "graph2mda": known_pairs,
     "ila-sdp": labelled,
     "latent-label-shift": meadows,
     "latent-quantization": codes,
@@ -207,6 +214,17 @@ FAULTS = {
     ("mm-gpvae", "a constant channel"): (
         lambda a: a | {"behavior": a["behavior"] * np.array([1, 0, 1, 1])},
         "channels that vary, not as 1",
+    ),
+    ("graph2mda", "a pair twice"): (lambda t: (t[0], [*t[1], t[1][4]]), "a pair that is not in the file already"),
+    ("graph2mda", "few pairs"): (lambda t: (t[0], t[1][:29]), "29 pairs, expected 30 or more"),
+    ("graph2mda", "one microbe"): (lambda t: put(t, "all", "microbe", "one"), "expected"),
+    ("graph2mda", "all pairs"): (
+        lambda t: (t[0], [[a, b] for a in NAMES for b in NAMES]),
+        "more than half of all pairs are listed",
+    ),
+    ("graph2mda", "attributes with the pairs"): (
+        lambda t: ([*t[0], "weight"], [[*row, 1] for row in t[1]]),
+        "column 'weight' has no job",
     ),
     ("sesa", "an unknown concept"): (
         lambda t: put(t, 30, "concepts", "juggling"),

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -325,6 +326,31 @@ def _emoji_faces(name: str) -> Dataset:
     return Dataset(name, x, age, digest, (24, 24), ("child", "adult", "older"))
 
 
+def _drugvirus(name: str) -> Dataset:
+    """Known pairs as a table of drugs x viruses, fetched once from the authors' repository."""
+    cached = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lvutils" / "drugvirus.txt"
+    if not cached.is_file():
+        address = "https://raw.githubusercontent.com/moen-hyb/Graph2MDA/b4ef378788de0f500e390dfb2db7d6045026daa2"
+        with urllib.request.urlopen(f"{address}/data/DrugVirus/adj.txt", timeout=60) as answer:
+            text = answer.read()
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(cached, text)
+    pairs, links = np.loadtxt(cached, dtype=int), np.zeros((175, 95))
+    links[pairs[:, 0] - 1, pairs[:, 1] - 1] = pairs[:, 2]
+    return _dataset(name, links, np.arange(len(links)))
+
+
+def _wormnets(name: str) -> Dataset:
+    """Expression of the genes in each class of nerve cells, then its synapses on each class."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        neurons = tuple(map(str, arrays["neurons"]))
+        x = np.hstack([arrays["expression"] / 10, arrays["synapse"]]).astype(float)
+        columns = (*map(str, arrays["genes"]), *(f"synapse_to_{to}" for to in neurons))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Dataset(name, x, np.arange(len(x)), digest, (x.shape[1],), neurons, columns)
+
+
 def _esco_all(name: str) -> Dataset:
     """As esco-skills, from the whole table of the package: families of near neighbours until no head has five."""
     import importlib.util
@@ -413,6 +439,7 @@ _VERBAGG = {
 }
 
 LOADERS: dict[str, Callable[[str], Dataset]] = {
+    "antibiotics": _embedded("bacterium"),
     "arrests": _arrests,
     "acic2016": _acic2016,
     "banks": _name_pairs,
@@ -423,6 +450,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "cortical": _cortical,
     "diabetes": _diabetes,
     "digits8": _sklearn("load_digits", (8, 8)),
+    "drugvirus": _drugvirus,
     "egsingle": _egsingle,
     "emoji-faces": _emoji_faces,
     "esco-all": _esco_all,
@@ -443,4 +471,5 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "territories": _name_pairs,
     "verbagg": _verbagg,
     "wine": _sklearn("load_wine"),
+    "wormnets": _wormnets,
 }
