@@ -106,6 +106,12 @@ def few_labels(rng):
     return [*NAMES, "label"], rows, NAMES[0]
 
 
+def rated_pairs(rng):
+    users, items = ([*NAMES, *(f"{kind} {k}" for k in range(12))] for kind in ("user", "item"))
+    rows = [[a, b, rng.integers(1, 6)] for i, a in enumerate(users) for j, b in enumerate(items) if (i + j) % 3]
+    return ["user", "item", "rating"], rows, "rating"
+
+
 def known_pairs(rng):
     things = [*NAMES, "eight", "nine"]
     rows = [[a, b] for i, a in enumerate(things) for j, b in enumerate(things) if (i + j) % 3 == 0]
@@ -134,6 +140,7 @@ TABLES = {
     "compositional-partial-correlations": parts,
     "consciousness-prior": categories,
     "deep-linear-jepa": pairs_of_views,
+    "dnis": rated_pairs,
     "domain-counterfactuals": domains,
     "explanation-disparities": grouped,
     "faceted-rasch": ratings,
@@ -166,6 +173,15 @@ FAULTS = {
     ),
     ("active-variables", "few images"): (lambda a: {k: v[:99] for k, v in a.items()}, "100 images or more"),
     ("active-variables", "a mean above 1e6"): (lambda a: a | {"mean": a["mean"] * 1e9}, "a value is above 1e6"),
+    ("dnis", "an id seen once"): (
+        lambda t: (t[0], [*t[1], ["new", NAMES[1], 3]]),
+        "1 user has one rating, the first 'new'; expected 2 or more",
+    ),
+    ("dnis", "a pair rated twice"): (lambda t: (t[0], [*t[1], t[1][0]]), "each pair of user and item once"),
+    ("dnis", "one rating for all"): (lambda t: put(t, "all", "rating", 3), "is 3 throughout, expected ratings that"),
+    ("dnis", "few ratings"): (lambda t: (t[0], t[1][:59]), "59 ratings, expected 60 to 200,000"),
+    ("dnis", "few items"): (lambda t: (t[0], [r for r in t[1] if r[1] in NAMES[:7]]), "7 items, expected at least K"),
+    ("dnis", "a rating far out"): (lambda t: put(t, 5, "rating", 1e9), "line 7, column 'rating'"),
     ("llp-belief-propagation", "two shares in a bag"): (
         lambda t: put(t, 5, "proportion", 0.9),
         "line 7, column 'propor",

