@@ -135,6 +135,14 @@ def categories(rng):
     return NAMES, [[f"${v}$" for v in row] for row in np.hstack([first, copied])], None
 
 
+def outputs_of_a_model(rng):
+    p = rng.dirichlet(np.ones(len(NAMES)), size=180).round(4)
+    p[:60, 1:3] = 0  # a classifier that is sure
+    p[:, 0] += 1 - p.sum(1)
+    rows = [[f"row {k}", NAMES[k % len(NAMES)], *np.abs(row.round(4))] for k, row in enumerate(p)]
+    return ["id", "label", *(f"p_{name}" for name in NAMES)], rows, f"p_{NAMES[2]}"
+
+
 TABLES = {
     "cdsae": drifting,
     "compositional-partial-correlations": parts,
@@ -150,6 +158,7 @@ TABLES = {
     "latent-quantization": codes,
     "linkorgs": lists,
     "llp-belief-propagation": bags,
+    "mcmi-distillation": outputs_of_a_model,
     "moe-trajectories": trajectories,
     "pac-invariance": environments,
     "posterior-collapse": labelled,
@@ -230,6 +239,21 @@ FAULTS = {
     ("mm-gpvae", "a constant channel"): (
         lambda a: a | {"behavior": a["behavior"] * np.array([1, 0, 1, 1])},
         "channels that vary, not as 1",
+    ),
+    ("mcmi-distillation", "logits"): (lambda t: put(t, 5, "p_NA", -1.5), "line 7 is no distribution"),
+    ("mcmi-distillation", "a sum of two"): (lambda t: put(t, 5, "p_NA", 1), "of logits take the softmax first"),
+    ("mcmi-distillation", "a label without a column"): (
+        lambda t: put(t, 5, "label", "ninth"),
+        "line 7, column 'label' is 'ninth', expected a class with a column p_CLASS",
+    ),
+    ("mcmi-distillation", "a class of one row"): (
+        lambda t: (t[0], [row for k, row in enumerate(t[1]) if row[1] != "NA" or k < len(NAMES)]),
+        "class 'NA' has one row",
+    ),
+    ("mcmi-distillation", "few rows"): (lambda t: (t[0], t[1][:19]), "19 rows, expected 20 or more"),
+    ("mcmi-distillation", "a column without a job"): (
+        lambda t: ([*t[0], "split"], [[*row, 1] for row in t[1]]),
+        "has no job",
     ),
     ("graph2mda", "a pair twice"): (lambda t: (t[0], [*t[1], t[1][4]]), "a pair that is not in the file already"),
     ("graph2mda", "few pairs"): (lambda t: (t[0], t[1][:29]), "29 pairs, expected 30 or more"),
