@@ -159,6 +159,15 @@ def test_lalonde_has_the_groups_of_the_experiment_and_the_survey():
     assert pay[lalonde.y == 1].mean() - pay[lalonde.y == 0].mean() == pytest.approx(1794, abs=1)
 
 
+def test_animals_are_unlike_each_other_and_bright_in_the_middle():
+    animals = load("animals14")
+    assert animals.x.shape == (9716, 14 * 14)
+    assert len(np.unique(animals.x, axis=0)) == 9716
+    assert np.bincount(animals.y).min() == 812
+    image = animals.x.mean(0).reshape(14, 14)
+    assert image[5:9, 5:9].mean() > 2 * image[[0, -1]].mean()
+
+
 def test_tiles_of_the_earth_know_their_place_and_rough_ground_from_flat():
     marble = load("marble")
     assert marble.x.shape == (3169, 16 * 16 * 3 + 3)

@@ -224,6 +224,21 @@ FAULTS = {
     ("moe-trajectories", "a time mistyped"): (lambda t: put(t, 5, "time", 1e4), "column 'time'"),
     ("moe-trajectories", "one value for all"): (lambda t: put(t, "all", "gate_$5_a$", 2), "is the same for all"),
     ("moe-trajectories", "few persons"): (lambda t: (t[0], t[1][:200]), "expected at least 60"),
+    ("random-teachers", "one class"): (lambda a: a | {"labels": a["labels"] * 0}, "'labels' are all 0, expected two"),
+    ("random-teachers", "a small class"): (
+        lambda a: {k: v[np.cumsum(a["labels"] == 2) < 50] for k, v in a.items()},
+        "class 2 has 49 images, expected 50 or more",
+    ),
+    ("random-teachers", "few images"): (lambda a: {k: v[:299] for k, v in a.items()}, "299 images, expected 300"),
+    ("random-teachers", "colours"): (
+        lambda a: a | {"images": np.repeat(a["images"][..., None], 4, 3)},
+        "'images'",
+    ),
+    ("random-teachers", "an empty image"): (
+        lambda a: a | {"images": a["images"] * (np.arange(len(a["images"])) != 5)[:, None, None]},
+        "image 5 (from 0) has one grey level throughout",
+    ),
+    ("random-teachers", "thumbnails"): (lambda a: a | {"images": a["images"][:, ::2, ::2]}, "images of 4 x 4 pixels"),
     ("mm-gpvae", "a count below 0"): (
         lambda a: a | {"spikes": a["spikes"].astype(int) - 1},
         "expected counts from 0 to 10,000, found -1",

@@ -326,6 +326,15 @@ def _cortical(name: str) -> Dataset:
     return Dataset(name, x, None, digest, (x.shape[1],), columns=(*columns, "age", "patient", "female"))
 
 
+def _animals14(name: str) -> Dataset:
+    """Grey pictures of ten kinds of animals."""
+    path = DATA / registry()[name]["embedded"]
+    with np.load(path) as arrays:
+        x, y = arrays["images"].reshape(-1, 14 * 14).astype(float), arrays["labels"].astype(np.int64)
+    kinds = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", "sheep", "zebra")
+    return Dataset(name, x, y, hashlib.sha256(path.read_bytes()).hexdigest(), (14, 14), kinds)
+
+
 def _emoji_faces(name: str) -> Dataset:
     """Grey pictures of 36 persons, three ages each, one after the other; the age is the label."""
     path = DATA / registry()[name]["embedded"]
@@ -448,6 +457,7 @@ _VERBAGG = {
 }
 
 LOADERS: dict[str, Callable[[str], Dataset]] = {
+    "animals14": _animals14,
     "antibiotics": _embedded("bacterium"),
     "arrests": _arrests,
     "acic2016": _acic2016,
