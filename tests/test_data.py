@@ -384,3 +384,11 @@ def test_drugvirus_without_a_network_says_where_it_comes_from(tmp_path, monkeypa
     monkeypatch.setattr("urllib.request.urlopen", offline)
     with pytest.raises(DataError, match="drugvirus could not be read from https"):
         load("drugvirus")
+
+
+def test_diamonds_have_one_word_for_each_grade():
+    stones = load("diamonds")
+    assert stones.x.shape == (53940, 27)
+    assert (stones.x[:, 7:].sum(1) == 3).all()
+    assert stones.x[:, 0].min() == 326
+    assert np.corrcoef(np.log(stones.x[:, 0]), np.log(stones.x[:, 1]))[0, 1] > 0.96

